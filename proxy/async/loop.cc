@@ -1,0 +1,240 @@
+#include "async/loop.h"
+
+#include <event2/event.h>
+#include <event2/thread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <mutex>
+#include <new>
+#include <system_error>
+
+#include "base/handle.h"
+
+namespace caisson::async {
+
+namespace {
+
+thread_local Loop* current_loop = nullptr;
+
+timeval to_timeval(Loop::Milliseconds duration) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(duration);
+  const auto rest = std::chrono::duration_cast<std::chrono::microseconds>(duration - seconds);
+  return {seconds.count(), static_cast<suseconds_t>(rest.count())};
+}
+
+}  // namespace
+
+struct Loop::Shared {
+  std::mutex mutex;
+  std::vector<std::function<void()>> posted;
+  Fd wake;
+  event* wake_event = nullptr;
+
+  ~Shared() {
+    if (wake_event != nullptr) event_free(wake_event);
+  }
+};
+
+void Loop::FreeBase::operator()(event_base* base) const noexcept { event_base_free(base); }
+
+Loop::Loop() : shared_(std::make_unique<Shared>()), now_(std::chrono::steady_clock::now()) {
+  event_config* config = event_config_new();
+  if (config == nullptr) throw std::bad_alloc();
+  // Adding and taking back an event within one turn then costs no system call. Each loop belongs to one thread.
+  event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST | EVENT_BASE_FLAG_NOLOCK);
+  event_config_require_features(config, EV_FEATURE_EARLY_CLOSE);
+  base_.reset(event_base_new_with_config(config));
+  event_config_free(config);
+  if (!base_) throw std::system_error(ENOMEM, std::generic_category(), "event_base_new_with_config");
+
+  shared_->wake = Fd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!shared_->wake) throw std::system_error(errno, std::generic_category(), "eventfd");
+  const auto on_wake = [](int fd, short, void*) {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const ssize_t n = ::read(fd, &count, sizeof count);
+  };
+  shared_->wake_event = event_new(base_.get(), shared_->wake.get(), EV_READ | EV_PERSIST, on_wake, nullptr);
+  if (shared_->wake_event == nullptr) throw std::bad_alloc();
+  event_add(shared_->wake_event, nullptr);
+
+  previous_ = current_loop;
+  current_loop = this;
+}
+
+Loop::~Loop() {
+  assert(spawned_ == 0);
+  shared_.reset();  // its event before its base
+  current_loop = previous_;
+}
+
+Loop& Loop::current() noexcept {
+  assert(current_loop != nullptr);
+  return *current_loop;
+}
+
+void Loop::run() {
+  for (;;) {
+    now_ = std::chrono::steady_clock::now();
+    take_posted();
+    run_ready();
+    if (stopping_ && spawned_ == 0 && ready_.empty()) return;
+    event_base_loop(base_.get(), ready_.empty() ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
+  }
+}
+
+void Loop::stop() {
+  stopping_ = true;
+  scope_.cancel();
+}
+
+void Loop::stop_when_idle() { stopping_ = true; }
+
+void Loop::run_ready() {
+  running_.swap(ready_);
+  for (const std::coroutine_handle<> waiting : running_) waiting.resume();
+  running_.clear();
+}
+
+void Loop::take_posted() {
+  std::vector<std::function<void()>> posted;
+  {
+    const std::lock_guard lock(shared_->mutex);
+    posted.swap(shared_->posted);
+  }
+  for (const auto& fn : posted) fn();
+}
+
+void Loop::post(std::function<void()> fn) {
+  bool first = false;
+  {
+    const std::lock_guard lock(shared_->mutex);
+    first = shared_->posted.empty();
+    shared_->posted.push_back(std::move(fn));
+  }
+  if (!first) return;  // whoever posted first has woken the loop
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t n = ::write(shared_->wake.get(), &one, sizeof one);
+}
+
+void Loop::resume_soon(std::coroutine_handle<> waiting) { ready_.push_back(waiting); }
+
+// The coroutine that owns a spawned task: frees itself at its end.
+struct Loop::Root {
+  struct promise_type {
+    CancelScope* scope = nullptr;
+    promise_type(Loop&, Task<void>&, CancelScope* under) noexcept : scope(under) {}
+    Root get_return_object() const noexcept { return {}; }
+    std::suspend_never initial_suspend() const noexcept { return {}; }
+    std::suspend_never final_suspend() const noexcept { return {}; }
+    void return_void() const noexcept {}
+    void unhandled_exception() const noexcept { std::terminate(); }  // run_root catches all
+  };
+};
+
+Loop::Root Loop::run_root(Task<void> task, CancelScope* /*scope*/) {
+  ++spawned_;
+  try {
+    co_await task;
+  } catch (const Cancelled&) {  // asked for
+  } catch (...) {
+    if (on_failure_) on_failure_(std::current_exception());
+  }
+  --spawned_;
+}
+
+void Loop::spawn(Task<void> task, CancelScope* scope) { run_root(std::move(task), scope != nullptr ? scope : &scope_); }
+
+namespace {
+
+class Sleep final : public Suspension {
+ public:
+  Sleep(Loop& loop, Loop::Milliseconds duration)
+      : timer_(event_new(
+            loop.base(), -1, 0, [](int, short, void* self) { static_cast<Sleep*>(self)->finish(Outcome::Ready); }, this)),
+        duration_(duration) {
+    if (!timer_) throw std::bad_alloc();
+  }
+
+ private:
+  void start() override {
+    const timeval limit = to_timeval(duration_);
+    event_add(timer_.get(), &limit);
+  }
+  void stop() noexcept override { event_del(timer_.get()); }
+
+  std::unique_ptr<event, FreeWith<&event_free>> timer_;
+  Loop::Milliseconds duration_;
+};
+
+}  // namespace
+
+Task<void> Loop::sleep_for(Milliseconds duration) {
+  Sleep sleep(*this, duration);
+  co_await sleep;
+}
+
+void Suspension::finish(Outcome outcome) noexcept {
+  outcome_ = outcome;
+  leave();
+  Loop::current().resume_soon(waiting_);
+}
+
+void Suspension::on_cancel() noexcept {
+  stop();
+  finish(Outcome::Cancelled);
+}
+
+Pollable::Pollable(Loop& loop, int fd) : loop_(loop), fd_(fd) {
+  for (Slot& s : slots_) s.owner = this;
+}
+
+Pollable::~Pollable() = default;
+
+void Pollable::FreeEvent::operator()(event* e) const noexcept { event_free(e); }
+
+void Pollable::Wait::start() {
+  Slot& slot = owner_.slot(direction_);
+  assert(slot.waiting == nullptr);
+  if (!slot.registration) {
+    constexpr short kinds[] = {EV_READ, EV_WRITE, EV_CLOSED};
+    slot.registration.reset(event_new(owner_.loop_.base(), owner_.fd_, kinds[static_cast<std::size_t>(direction_)],
+                                      &Wait::on_event, &slot));
+    if (!slot.registration) throw std::bad_alloc();
+  }
+  slot.waiting = this;
+  const bool limited = limit_ >= Loop::Milliseconds::zero();
+  const timeval limit = limited ? to_timeval(limit_) : timeval{};
+  if (event_add(slot.registration.get(), limited ? &limit : nullptr) != 0) {
+    slot.waiting = nullptr;
+    throw std::system_error(errno, std::generic_category(), "event_add");
+  }
+}
+
+void Pollable::Wait::stop() noexcept {
+  Slot& slot = owner_.slot(direction_);
+  event_del(slot.registration.get());
+  slot.waiting = nullptr;
+}
+
+void Pollable::Wait::on_event(int, short what, void* argument) {
+  Slot& slot = *static_cast<Slot*>(argument);
+  Wait* waiting = std::exchange(slot.waiting, nullptr);
+  if (waiting != nullptr) waiting->finish(what & EV_TIMEOUT ? Outcome::TimedOut : Outcome::Ready);
+}
+
+void Signal::set() noexcept {
+  set_ = true;
+  std::vector<Wait*> woken;
+  woken.swap(waiting_);
+  for (Wait* wait : woken) wait->finish(Suspension::Outcome::Ready);
+}
+
+void Signal::Wait::start() { signal_.waiting_.push_back(this); }
+
+void Signal::Wait::stop() noexcept { std::erase(signal_.waiting_, this); }
+
+}  // namespace caisson::async
