@@ -154,7 +154,8 @@ class Sleep final : public Suspension {
  public:
   Sleep(Loop& loop, Loop::Milliseconds duration)
       : timer_(event_new(
-            loop.base(), -1, 0, [](int, short, void* self) { static_cast<Sleep*>(self)->finish(Outcome::Ready); }, this)),
+            loop.base(), -1, 0, [](int, short, void* self) { static_cast<Sleep*>(self)->finish(Outcome::Ready); },
+            this)),
         duration_(duration) {
     if (!timer_) throw std::bad_alloc();
   }

@@ -84,8 +84,8 @@ class Loop {
   Loop* previous_ = nullptr;
 };
 
-// The base of what coroutines wait for on the loop: registers with the awaiting coroutine's scope, and resumes it through
-// the ready queue, once. A derived awaitable starts its event in start() and takes it back in stop().
+// The base of what coroutines wait for on the loop: registers with the awaiting coroutine's scope, and resumes it
+// through the ready queue, once. A derived awaitable starts its event in start() and takes it back in stop().
 class Suspension : protected Waiter {
  public:
   bool await_ready() const noexcept { return false; }

@@ -1,0 +1,102 @@
+// One request and its response: the waist between the wire (session/, http/h1) below and rules and handlers above.
+// Nobody above knows TLS or the protocol version, nobody below knows passwords or blobs.
+//
+// Ownership: the session's, for as long as the handler's task runs. Threading: one loop.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "async/task.h"
+#include "http/body.h"
+#include "http/message.h"
+
+namespace caisson::http {
+
+// What is known of the connection that a request came on. Constant while the connection lives, but for `requests`.
+struct ConnectionInfo {
+  std::uint64_t serial = 0;    // $connection
+  std::uint64_t requests = 0;  // $connection_requests
+  std::string client_address;  // without a port; "unix:" for a unix socket
+  std::uint16_t client_port = 0;
+  std::string server_address;
+  std::uint16_t server_port = 0;
+  bool tls = false;
+  std::string tls_protocol;  // "TLSv1.3"
+  std::string tls_cipher;
+  std::string tls_server_name;  // SNI, lower case
+  std::size_t listener = 0;     // which listening socket: an index into the settings' list
+};
+
+// The wire's side of a response; implemented by the codec's session, and by whoever stands between two exchanges.
+class Responder {
+ public:
+  virtual ~Responder() = default;
+  // Sends an interim response (1xx).
+  virtual async::Task<void> inform(const ResponseHead& interim) = 0;
+  // Sends the final head. The body's size is the head's Content-Length; without one it is streamed. Once.
+  virtual async::Task<void> start(ResponseHead head) = 0;
+  // The body's sink, after start(). For a response without a body (HEAD, 204, 304) it takes and drops bytes.
+  virtual BodyWriter& body() = 0;
+  // After a 101: the connection's raw bytes, both ways. The request body reader then yields what the client sends.
+  virtual bool can_upgrade() const noexcept { return false; }
+};
+
+class Exchange {
+ public:
+  // Looks at, and may change, a final head just before it leaves: add_header, the version header, Server.
+  using HeadStage = std::function<void(ResponseHead&)>;
+
+  Exchange(RequestHead request, BodyReader& body, Responder& responder, const ConnectionInfo& connection)
+      : request_(std::move(request)), body_(&body), responder_(responder), connection_(connection) {}
+  virtual ~Exchange() = default;
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  const RequestHead& request() const noexcept { return request_; }
+  RequestHead& mutable_request() noexcept { return request_; }
+  const ConnectionInfo& connection() const noexcept { return connection_; }
+
+  // The request's body. The first read() answers "Expect: 100-continue".
+  BodyReader& body() noexcept { return *body_; }
+  // Puts a filter (a size limit) before the body. Borrowed: it outlives the exchange's handling.
+  void filter_body(BodyReader& filter) noexcept { body_ = &filter; }
+
+  // "https" or "http", and the Host that the client used (as sent, with its port): what a Location for it is made of.
+  // An exchange that stands behind proxy_pass keeps those of the client's own request.
+  std::string_view client_scheme() const noexcept { return connection_.tls ? "https" : "http"; }
+  const std::string& client_host() const noexcept { return client_host_; }
+  void set_client_host(std::string host) { client_host_ = std::move(host); }
+
+  // The user that an access check let in; empty: nobody asked.
+  const std::string& user() const noexcept { return user_; }
+  void set_user(std::string name) { user_ = std::move(name); }
+
+  void on_head(HeadStage stage) { head_stage_ = std::move(stage); }
+
+  // Runs the head through the stage and sends it; the body then goes to the writer, whose last call is finish(). Once.
+  async::Task<BodyWriter*> respond_head(ResponseHead head);
+  // A whole response. Sets Content-Length unless the status has no body.
+  async::Task<void> respond(ResponseHead head, std::string body);
+  async::Task<void> inform(const ResponseHead& interim) { return responder_.inform(interim); }
+  bool can_upgrade() const noexcept { return responder_.can_upgrade(); }
+
+  // 0 until the final head has been sent.
+  unsigned status() const noexcept { return status_; }
+  bool responded() const noexcept { return status_ != 0; }
+
+ private:
+  RequestHead request_;
+  BodyReader* body_;
+  Responder& responder_;
+  const ConnectionInfo& connection_;
+  std::string client_host_;
+  std::string user_;
+  HeadStage head_stage_;
+  unsigned status_ = 0;
+};
+
+}  // namespace caisson::http
