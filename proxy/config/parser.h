@@ -1,0 +1,31 @@
+// Text of a configuration to a tree of directives, with every "include" expanded where it stands.
+//
+// Threading: none of its own.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/directive.h"
+#include "config/source.h"
+
+namespace caisson::config {
+
+struct Parsed {
+  std::vector<Directive> directives;  // what could be read, also when there are errors
+  std::vector<Error> errors;          // in the order of the text; each in nginx's words
+};
+
+// The folder that relative paths of a configuration file start from: its own, with the slash at the end.
+std::string folder_of(const std::string& path);
+
+// Reads `path` and what it includes; relative includes start from the folder of `path`, as nginx's do, however deep the
+// include. Blocks that hold pairs instead of directives (map, types) are read by the same rules.
+Parsed parse(Source& source, const std::string& path);
+
+// Reads the text of a -g option: directives without blocks. `path` is the configuration file, whose folder includes
+// are relative to.
+Parsed parse_option(Source& source, std::string_view directives, const std::string& path);
+
+}  // namespace caisson::config
