@@ -4,6 +4,7 @@
 // Ownership: the session's, for as long as the handler's task runs. Threading: one loop.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -45,8 +46,30 @@ class Responder {
   virtual bool can_upgrade() const noexcept { return false; }
 };
 
+// How the client's connection is treated while and after this exchange; the settings of the location say it.
+struct ConnectionPolicy {
+  std::chrono::milliseconds body_idle{60'000};   // between two reads of the request body
+  std::chrono::milliseconds send_idle{60'000};   // between two writes of the response
+  std::chrono::milliseconds keep_alive{75'000};  // until the next request; zero closes
+  std::uint64_t keep_alive_requests = 1000;
+  bool chunked_allowed = true;  // chunked_transfer_encoding
+};
+
+// What went over the wire for this exchange, in bytes; the session counts.
+struct Traffic {
+  std::uint64_t received = 0;   // $request_length
+  std::uint64_t sent = 0;       // $bytes_sent
+  std::uint64_t body_sent = 0;  // $body_bytes_sent
+};
+
 class Exchange {
  public:
+  // What the layer that handles the exchange attaches to it (rules::RequestState).
+  class Extension {
+   public:
+    virtual ~Extension() = default;
+  };
+
   // Looks at, and may change, a final head just before it leaves: add_header, the version header, Server.
   using HeadStage = std::function<void(ResponseHead&)>;
 
@@ -75,6 +98,17 @@ class Exchange {
   const std::string& user() const noexcept { return user_; }
   void set_user(std::string name) { user_ = std::move(name); }
 
+  Extension* extension() const noexcept { return extension_; }
+  void attach(Extension* extension) noexcept { extension_ = extension; }
+
+  ConnectionPolicy& policy() noexcept { return policy_; }
+  Traffic& traffic() noexcept { return traffic_; }
+
+  // Not zero: the wire form of this request is broken, and this status is to be answered. Nothing else of the request
+  // may be trusted. The connection closes after it.
+  unsigned refused() const noexcept { return refused_; }
+  void refuse(unsigned status) noexcept { refused_ = status; }
+
   void on_head(HeadStage stage) { head_stage_ = std::move(stage); }
 
   // Runs the head through the stage and sends it; the body then goes to the writer, whose last call is finish(). Once.
@@ -96,6 +130,10 @@ class Exchange {
   std::string client_host_;
   std::string user_;
   HeadStage head_stage_;
+  Extension* extension_ = nullptr;
+  ConnectionPolicy policy_;
+  Traffic traffic_;
+  unsigned refused_ = 0;
   unsigned status_ = 0;
 };
 

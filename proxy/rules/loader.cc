@@ -1,0 +1,95 @@
+#include "rules/loader.h"
+
+namespace caisson::rules {
+
+Loader::Loader(const Language& language, config::Source& files, Paths paths, Services services)
+    : language_(language), files_(files), paths_(std::move(paths)), services_(services) {}
+
+Loader::Loaded Loader::load(config::Parsed parsed) {
+  settings_ = std::make_unique<Settings>(language_);
+  level_ = &settings_->root;
+  errors_ = std::move(parsed.errors);
+  for (const config::Directive& directive : parsed.directives) apply(directive);
+  for (const auto& [kind, hook] : language_.block_ends_) {
+    if (kind != Main) continue;
+    if (Result<void> done = hook(*this, settings_->root); !done.ok()) note(std::move(done).error());
+  }
+  settings_->root.inherit_all();
+  if (errors_.empty()) {
+    for (const Language::Finish finish : language_.finishes_) {
+      if (Result<void> done = finish(*this, settings_->root); !done.ok()) note(std::move(done).error());
+    }
+  }
+  for (const std::string& name : settings_->variables.undefined()) {
+    note({ErrorCode::BadConfig, "unknown \"" + name + "\" variable"});
+  }
+  Loaded loaded;
+  loaded.warnings = settings_->warnings;
+  if (errors_.empty()) loaded.settings = std::move(settings_);
+  loaded.errors = std::move(errors_);
+  return loaded;
+}
+
+void Loader::apply(const config::Directive& directive) {
+  const auto meanings = language_.find(directive.name);
+  if (meanings.empty()) {
+    const std::string_view nearest = language_.nearest(directive.name);
+    const std::string hint = nearest.empty() ? "" : "did you mean \"" + std::string(nearest) + "\"?";
+    return note(config::error_at(directive.at, "unknown directive \"" + directive.name + '"', hint));
+  }
+  const DirectiveSpec* meaning = nullptr;
+  for (const DirectiveSpec* candidate : meanings) {
+    if ((candidate->blocks & level_->kind()) != 0) meaning = candidate;
+  }
+  if (meaning == nullptr) return note(config::config_error(directive, "is not allowed here"));
+  if (meaning->body == DirectiveSpec::Body::Required && !directive.has_block) {
+    return note(config::error_at(directive.at, "directive \"" + directive.name + "\" has no opening \"{\""));
+  }
+  if (meaning->body == DirectiveSpec::Body::None && directive.has_block) {
+    return note(config::error_at(directive.at, "directive \"" + directive.name + "\" is not terminated by \";\""));
+  }
+  if (directive.args.size() < meaning->least || directive.args.size() > meaning->most) {
+    return note(config::wrong_argument_count(directive));
+  }
+  if (meaning->apply == nullptr) return;
+  if (Result<void> done = meaning->apply(*this, directive); !done.ok()) note(std::move(done).error());
+}
+
+Level& Loader::read_block(const config::Directive& directive, Block kind) {
+  Level* const outer = level_;
+  level_ = &outer->add_inner(kind, directive.at);
+  for (const config::Directive& inner : directive.block) apply(inner);
+  Level& made = *level_;
+  for (const auto& [at, hook] : language_.block_ends_) {
+    if (at != kind) continue;
+    if (Result<void> done = hook(*this, made); !done.ok()) note(std::move(done).error());
+  }
+  level_ = outer;
+  return made;
+}
+
+Result<Template> Loader::compile(std::string_view text, const config::Directive& directive) {
+  Result<Template> made = Template::compile(text, settings_->variables);
+  if (!made.ok()) return config::error_at(directive.at, made.error().what);
+  return made;
+}
+
+Result<Regex> Loader::regex(std::string_view pattern, Regex::Case letters, const config::Directive& directive) {
+  Result<Regex> made = Regex::compile(pattern, letters);
+  if (!made.ok()) return config::error_at(directive.at, made.error().what);
+  return made;
+}
+
+std::string Loader::from_conf(std::string_view path) const {
+  return path.starts_with('/') ? std::string(path) : paths_.conf + std::string(path);
+}
+
+std::string Loader::from_prefix(std::string_view path) const {
+  return path.starts_with('/') ? std::string(path) : paths_.prefix + std::string(path);
+}
+
+void Loader::warn(const config::SourcePos& at, std::string_view message, std::string_view hint) {
+  settings_->warnings.push_back(config::error_at(at, message, hint).what);
+}
+
+}  // namespace caisson::rules

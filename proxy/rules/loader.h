@@ -1,0 +1,100 @@
+// Gives a parsed configuration its meaning: walks the directives, hands each to the module that registered it, and
+// collects every error instead of stopping at the first.
+//
+// Threading: one thread. The Settings it makes are read-only and shared afterwards.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "config/arguments.h"
+#include "config/parser.h"
+#include "config/source.h"
+#include "rules/language.h"
+#include "rules/template.h"
+
+namespace caisson::async {
+class BlockingPool;
+}
+
+namespace caisson::rules {
+
+// Where relative paths start: nginx's -p, and the folder of the configuration file. Both end in '/'.
+struct Paths {
+  std::string prefix;
+  std::string conf;
+};
+
+// What handlers made from settings run on. Where a configuration is only checked (-t, the master) nothing runs, and the
+// pools are null.
+struct Services {
+  async::BlockingPool* disk = nullptr;    // file system calls of the embedded registry
+  async::BlockingPool* hashes = nullptr;  // password hashing
+  async::BlockingPool* names = nullptr;   // name resolution
+};
+
+// A loaded configuration.
+struct Settings {
+  explicit Settings(const Language& l) : language(l), variables(l.variables()) {}
+  const Language& language;
+  VariableTable variables;
+  Level root{Main, nullptr, {}};
+  std::vector<std::string> warnings;  // each with file and line
+  // To be run, in order, by the process that is going to serve, with its final rights: opens what must be there, such
+  // as the registry's folder. An error ends the start.
+  std::vector<std::function<Result<void>()>> start_checks;
+};
+
+class Loader {
+ public:
+  Loader(const Language& language, config::Source& files, Paths paths, Services services);
+
+  // Loads a whole configuration. Errors are complete and in the order of the text; the settings are null when there is
+  // one. `parsed` brings its own.
+  struct Loaded {
+    std::unique_ptr<Settings> settings;
+    std::vector<Error> errors;
+    std::vector<std::string> warnings;
+  };
+  Loaded load(config::Parsed parsed);
+
+  // For the modules' functions:
+
+  Level& level() noexcept { return *level_; }
+  Level& root() noexcept { return settings_->root; }
+  // A new level inside the current one, filled with the directive's block. Errors inside are noted, not returned.
+  Level& read_block(const config::Directive& directive, Block kind);
+
+  Result<Template> compile(std::string_view text, const config::Directive& directive);
+  Result<Regex> regex(std::string_view pattern, Regex::Case letters, const config::Directive& directive);
+  VariableTable& variables() noexcept { return settings_->variables; }
+  config::Source& files() noexcept { return files_; }
+  const Services& services() const noexcept { return services_; }
+
+  // A path as nginx completes it: certificates and htpasswd files from the folder of the configuration, logs and roots
+  // from the prefix.
+  std::string from_conf(std::string_view path) const;
+  std::string from_prefix(std::string_view path) const;
+
+  void note(Error error) { errors_.push_back(std::move(error)); }
+  // "MESSAGE in FILE:LINE", logged once at start.
+  void warn(const config::SourcePos& at, std::string_view message, std::string_view hint = {});
+  void at_start(std::function<Result<void>()> check) { settings_->start_checks.push_back(std::move(check)); }
+
+ private:
+  void apply(const config::Directive& directive);
+
+  const Language& language_;
+  config::Source& files_;
+  Paths paths_;
+  Services services_;
+  std::unique_ptr<Settings> settings_;
+  Level* level_ = nullptr;
+  std::vector<Error> errors_;
+};
+
+}  // namespace caisson::rules

@@ -1,0 +1,68 @@
+// What modules put into the handling of a request, and the order in which the gateway runs it: rewrite, access,
+// content, then response stages on the head and, at the end, the log.
+//
+// Ownership: registered objects live as long as the Language. Threading: all of these are called from several loops at
+// once and keep no state of a request but in RequestState.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "async/task.h"
+#include "http/handler.h"
+#include "http/message.h"
+#include "rules/request_state.h"
+
+namespace caisson::rules {
+
+// One step of a rewrite script: return, set, if, rewrite, break.
+class RewriteStep {
+ public:
+  enum class Flow {
+    Next,    // go on with the next step
+    Break,   // leave the script; the location stays
+    Last,    // leave the script; look for a location for the new $uri
+    Answer,  // stop: *answer is to be sent
+  };
+  virtual ~RewriteStep() = default;
+  virtual Flow run(RequestState& state, std::optional<http::Answer>& answer) const = 0;
+};
+
+// The rewrite script written at one level. Not inherited.
+struct RewriteScript {
+  std::vector<std::unique_ptr<RewriteStep>> steps;
+};
+
+// Decides whether a request may go on: passwords, addresses.
+class AccessCheck {
+ public:
+  virtual ~AccessCheck() = default;
+  // Whether the check has anything to say under these settings. Cheap: it saves a coroutine.
+  virtual bool applies(const Level& level) const = 0;
+  // Nothing: it may pass.
+  virtual async::Task<std::optional<http::Answer>> refuses(RequestState& state) = 0;
+};
+
+// Looks at and changes a response head just before it leaves.
+class ResponseStage {
+ public:
+  virtual ~ResponseStage() = default;
+  virtual void edit(RequestState& state, http::ResponseHead& head) const = 0;
+};
+
+// What answers in a location: set by proxy_pass and its like. An `if` inside a location takes the location's.
+struct Content {
+  std::shared_ptr<http::Handler> handler;
+
+  void inherit(const Content& outer, Block kind) {
+    if (!handler && (kind == IfInLocation || kind == LimitExcept)) handler = outer.handler;
+  }
+};
+
+// What stands behind the name of an `upstream` block in the place of servers, such as the embedded registry.
+struct EmbeddedUpstream {
+  std::shared_ptr<http::Handler> handler;
+};
+
+}  // namespace caisson::rules

@@ -1,0 +1,85 @@
+// One request as the rules see it: where it stands ($uri, $args, the location in force), its captures, the values of
+// variables, and what modules remember of it.
+//
+// Ownership: lives in the gateway's coroutine, for as long as the exchange is handled. Threading: one loop.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "http/exchange.h"
+#include "rules/level.h"
+#include "rules/regex.h"
+
+namespace caisson::rules {
+
+class VariableTable;
+
+// A variable's value; nothing when it has none ("not found": "-" in a log, empty elsewhere).
+using Value = std::optional<std::string>;
+
+class RequestState final : public http::Exchange::Extension {
+ public:
+  RequestState(http::Exchange& of, const VariableTable& variables)
+      : exchange(of),
+        path(of.request().target.path),
+        args(of.request().target.args),
+        variables_(variables),
+        started_(std::chrono::system_clock::now()) {}
+
+  // The state of an exchange that the gateway handles. REQUIRES: it does.
+  static RequestState& of(http::Exchange& exchange) noexcept {
+    return static_cast<RequestState&>(*exchange.extension());
+  }
+
+  http::Exchange& exchange;
+  std::string path;  // $uri
+  std::string args;  // $args
+  const Level* server = nullptr;
+  const Level* level = nullptr;                  // the location, or the `if` inside it, whose settings are in force
+  Captures captures;                             // $1 ...: of the last regex that matched
+  bool internal = false;                         // redirected by error_page, try_files, rewrite
+  const http::ResponseHead* response = nullptr;  // the head that leaves or has left; for $sent_http_* and logs
+
+  template <class T>
+  const T& settings() const {
+    return level->get<T>();
+  }
+
+  // The variable's value now; index from VariableTable.
+  Value variable(std::size_t index);
+  void set_variable(std::size_t index, Value value);
+
+  // What a module remembers of this request; made at first use.
+  template <class T>
+  T& data() {
+    auto& holder = slot(detail::slot_of<T>());
+    if (!holder) holder = std::make_unique<DataOf<T>>();
+    return static_cast<DataOf<T>&>(*holder).data;
+  }
+
+  std::chrono::system_clock::time_point started() const noexcept { return started_; }
+
+ private:
+  struct Data {
+    virtual ~Data() = default;
+  };
+  template <class T>
+  struct DataOf final : Data {
+    T data{};
+  };
+  std::unique_ptr<Data>& slot(std::size_t i) {
+    if (i >= data_.size()) data_.resize(i + 1);
+    return data_[i];
+  }
+
+  const VariableTable& variables_;
+  std::vector<std::optional<Value>> values_;  // assigned by `set`, or remembered
+  std::vector<std::unique_ptr<Data>> data_;
+  std::chrono::system_clock::time_point started_;
+};
+
+}  // namespace caisson::rules

@@ -1,0 +1,81 @@
+#include "rules/variables.h"
+
+namespace caisson::rules {
+
+Value RequestState::variable(std::size_t index) {
+  if (index >= values_.size()) values_.resize(variables_.size());
+  return variables_.get(index, *this, values_[index]);
+}
+
+void RequestState::set_variable(std::size_t index, Value value) {
+  if (variables_.assign(index, *this, value)) return;
+  if (index >= values_.size()) values_.resize(variables_.size());
+  values_[index] = std::move(value);
+}
+
+const VariableSpec* VariableTable::known(std::string_view name) const {
+  const VariableSpec* family = nullptr;
+  for (const VariableSpec& spec : known_) {
+    if (!spec.family && spec.name == name) return &spec;
+    if (spec.family && name.starts_with(spec.name) && name.size() > spec.name.size()) {
+      if (family == nullptr || spec.name.size() > family->name.size()) family = &spec;
+    }
+  }
+  return family;
+}
+
+std::size_t VariableTable::use(std::string_view name) {
+  if (const auto found = by_name_.find(name); found != by_name_.end()) return found->second;
+  Variable variable;
+  variable.name = name;
+  variable.spec = known(name);
+  variables_.push_back(std::move(variable));
+  by_name_.emplace(name, variables_.size() - 1);
+  return variables_.size() - 1;
+}
+
+std::size_t VariableTable::define(std::string_view name, Getter getter, bool remembered) {
+  const std::size_t index = use(name);
+  Variable& variable = variables_[index];
+  variable.made = true;
+  variable.remembered = remembered;
+  if (getter) variable.getter = std::move(getter);
+  return index;
+}
+
+std::vector<std::size_t> VariableTable::define_captures(const Regex& regex) {
+  std::vector<std::size_t> numbers;
+  for (const auto& [name, group] : regex.names()) numbers.push_back(define(name));
+  return numbers;
+}
+
+std::vector<std::string> VariableTable::undefined() const {
+  std::vector<std::string> names;
+  for (const Variable& variable : variables_) {
+    if (!variable.made && variable.spec == nullptr) names.push_back(variable.name);
+  }
+  return names;
+}
+
+Value VariableTable::get(std::size_t index, RequestState& state, std::optional<Value>& memory) const {
+  if (memory) return *memory;
+  const Variable& variable = variables_[index];
+  if (variable.getter) {
+    Value value = variable.getter(state);
+    if (variable.remembered) memory = value;
+    return value;
+  }
+  if (variable.spec == nullptr) return std::nullopt;
+  std::string_view rest = variable.name;
+  if (variable.spec->family) rest.remove_prefix(variable.spec->name.size());
+  return variable.spec->get(state, rest);
+}
+
+bool VariableTable::assign(std::size_t index, RequestState& state, const Value& value) const {
+  const Variable& variable = variables_[index];
+  if (variable.spec == nullptr || variable.spec->assign == nullptr) return false;
+  variable.spec->assign(state, value.value_or(std::string()));
+  return true;
+}
+
+}  // namespace caisson::rules
