@@ -1,0 +1,114 @@
+#include "observe/log_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace caisson::observe {
+
+namespace {
+
+Fd open_for_appending(const std::string& path) {
+  return Fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644));
+}
+
+Error cannot_open(const std::string& path) { return system_error(errno, "open() \"" + path + '"'); }
+
+}  // namespace
+
+Result<std::shared_ptr<LogFile>> LogFile::open(const std::string& path) {
+  Fd file = open_for_appending(path);
+  if (!file) return cannot_open(path);
+  return std::make_shared<LogFile>(path, std::move(file));
+}
+
+std::shared_ptr<LogFile> LogFile::standard_error() { return std::make_shared<LogFile>("", Fd(STDERR_FILENO)); }
+
+LogFile::~LogFile() {
+  if (path_.empty()) file_.release();
+}
+
+void LogFile::write(std::string_view lines) const noexcept {
+  while (!lines.empty()) {
+    const ssize_t n = ::write(file_.get(), lines.data(), lines.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return;
+    lines.remove_prefix(static_cast<std::size_t>(n));  // a disk that fills up, or a pipe: the rest may still fit
+  }
+}
+
+Result<void> LogFile::reopen() {
+  if (path_.empty()) return {};
+  const Fd opened = open_for_appending(path_);
+  if (!opened) return cannot_open(path_);
+  return replace(opened);
+}
+
+Result<void> LogFile::replace(const Fd& opened) {
+  if (::dup3(opened.get(), file_.get(), O_CLOEXEC) < 0) return system_error(errno, "dup3() \"" + path_ + '"');
+  return {};
+}
+
+Result<std::shared_ptr<LogFile>> LogFiles::open(const std::string& path) {
+  const auto found = files_.find(path);
+  if (found != files_.end()) return found->second;
+  Result<std::shared_ptr<LogFile>> opened = path == "stderr" ? LogFile::standard_error() : LogFile::open(path);
+  if (opened.ok()) files_.emplace(path, opened.value());
+  return opened;
+}
+
+void LogFiles::adopt(const std::string& path, Fd file) {
+  files_.insert_or_assign(path, std::make_shared<LogFile>(path, std::move(file)));
+}
+
+std::vector<Error> LogFiles::reopen() {
+  std::vector<Error> errors;
+  for (const auto& [path, file] : files_) {
+    if (Result<void> reopened = file->reopen(); !reopened.ok()) errors.push_back(std::move(reopened).error());
+  }
+  return errors;
+}
+
+LineWriter::LineWriter(std::shared_ptr<LogFile> file, std::size_t buffer_size)
+    : file_(std::move(file)), buffer_size_(buffer_size) {
+  buffer_.reserve(buffer_size);
+}
+
+LineWriter::~LineWriter() { flush(); }
+
+void LineWriter::write(std::string_view line) {
+  if (buffer_size_ == 0) {
+    std::string whole;
+    whole.reserve(line.size() + 1);
+    whole += line;
+    whole += '\n';
+    file_->write(whole);
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  if (buffer_.size() + line.size() + 1 > buffer_size_) {
+    file_->write(buffer_);
+    buffer_.clear();
+  }
+  if (buffer_.empty()) waiting_since_ = std::chrono::steady_clock::now();
+  buffer_ += line;
+  buffer_ += '\n';
+  if (buffer_.size() > buffer_size_) {
+    file_->write(buffer_);
+    buffer_.clear();
+  }
+}
+
+void LineWriter::flush() {
+  const std::lock_guard lock(mutex_);
+  file_->write(buffer_);
+  buffer_.clear();
+}
+
+std::chrono::steady_clock::time_point LineWriter::waiting_since() const {
+  const std::lock_guard lock(mutex_);
+  return buffer_.empty() ? std::chrono::steady_clock::time_point{} : waiting_since_;
+}
+
+}  // namespace caisson::observe
