@@ -54,8 +54,15 @@ struct Answer {
   std::optional<std::string> body;  // nothing: the standard page of the status, if it has one
 };
 
-// The standard reason phrase ("Not Found"), or "" for a status that has none.
+// nginx's reason phrase ("Not Found"), or "" for a status that has none.
 std::string_view reason_phrase(unsigned status) noexcept;
+
+// What the client is told of a status: nginx's own 494 to 497 (too large a header, client certificates, plain HTTP on a
+// TLS port) select error pages and go out as 400; every other status is itself.
+unsigned status_on_wire(unsigned status) noexcept;
+
+// Whether nginx closes the connection instead of answering: 444, and 408 and 499, for which nobody listens any more.
+bool closes_without_answer(unsigned status) noexcept;
 
 // nginx's built-in page of an error status (from 300 on) with "caisson" or "caisson/VERSION" at its foot, or nothing
 // for a status that has no page. ngx_http_special_response.c

@@ -13,12 +13,12 @@ struct RequestTarget {
   std::string path;       // $uri: percent-decoded, "." and ".." resolved, slashes merged; begins with '/'
   std::string args;       // $args: what follows the first '?', as sent; without a fragment
   bool has_args = false;  // "/?" has empty arguments, "/" has none
-  std::string host;       // the authority of the absolute form (RFC 9112 section 3.2.2), else empty
+  std::string host;       // the authority of the absolute form (RFC 9112 section 3.2.2) as sent, else empty
 };
 
-// Reads a target as nginx does (ngx_http_parse_uri, ngx_http_parse_complex_uri): origin form, absolute form with http
-// or https. BadRequest for anything else: an escape that is not two hexadecimal digits, "%00", a control character or
-// space, "..", above the root.
+// Reads a target as nginx does (ngx_http_parse_uri, ngx_http_parse_complex_uri): origin form, or absolute form
+// with any scheme. BadRequest for anything else: an escape that is not two hexadecimal digits, "%00", a control
+// character or space, ".." above the root.
 Result<RequestTarget> parse_target(std::string_view target, bool merge_slashes = true);
 
 // The path as it may be put into a request line: everything percent-encoded that ngx_escape_uri(NGX_ESCAPE_URI)
