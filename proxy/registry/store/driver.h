@@ -1,0 +1,98 @@
+// Storage as the registry needs it, and no wider: small objects (links), content that never changes once it is visible,
+// and drafts, which are content in the making. The file system is the first driver; tests/contract/store_driver.h says
+// what every driver must do.
+//
+// Ownership: whoever opened a Content or a Draft owns it; the driver must outlive both.
+// Threading: a Driver takes calls from any number of threads and processes at once; a Content too; a Draft takes one
+//            call at a time. Every call may block for as long as the storage does: call them on the BlockingPool. The
+//            one exception is Content::read_cached().
+// Errors:    NotFound, NoSpace, ReadOnly, Io, and Conflict where it is named.
+// Durability: what returned success survives a power cut, unless its comment says otherwise.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "registry/store/layout.h"
+
+namespace caisson::registry::store {
+
+// Content under its final key, open: it stays readable to its end even if it is deleted meanwhile.
+class Content {
+ public:
+  virtual ~Content() = default;
+  virtual std::uint64_t size() const noexcept = 0;
+
+  // Fills `into` from `offset`, as far as there are bytes; 0 only at the end (or for an empty `into`).
+  virtual Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> into) const = 0;
+
+  // The same, but only what is in memory already: safe on an event loop. Nothing when it would have to wait, when it
+  // cannot tell, or on an error, which read() then reports.
+  virtual std::optional<std::size_t> read_cached(std::uint64_t offset, std::span<std::byte> into) const noexcept = 0;
+};
+
+// Who wrote to a draft last: each opening gets a new one, so a reader can tell whether anybody came between.
+using DraftToken = std::array<std::byte, 16>;
+
+// The bytes of an upload so far, open for writing. The newest opening of a draft, in whichever process, is the one that
+// writes: older ones get Conflict from their next call, so the bytes of two requests never mix and a retry does not
+// wait behind a connection that is half dead.
+//
+// Dropping a draft keeps what was appended; it can be opened again, also after a crash.
+class Draft {
+ public:
+  virtual ~Draft() = default;
+  virtual std::uint64_t size() const noexcept = 0;
+  virtual const DraftToken& token() const noexcept = 0;
+  // The token of the opening before this one.
+  virtual const DraftToken& previous_token() const noexcept = 0;
+
+  virtual Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> into) const = 0;
+
+  // All of `bytes` or nothing: after an error size() is what it was. At most 64 MiB are left unsynced. When the storage
+  // reports that earlier bytes were lost the draft is discarded, as nobody can say which of them are left.
+  virtual Result<void> append(std::span<const std::byte> bytes) = 0;
+
+  // Makes the draft the content under `key`, whole and durable. Content of the same size that is there already stays,
+  // as its key is its digest. Afterwards only discard() may follow.
+  virtual Result<void> publish(const Key& key) = 0;
+
+  // Removes what is left of the draft. The last call.
+  virtual Result<void> discard() = 0;
+};
+
+class Driver {
+ public:
+  virtual ~Driver() = default;
+
+  // Small objects. get() refuses one of more than `limit` bytes as TooLarge; put() replaces atomically, so that readers
+  // see the old bytes or the new.
+  virtual Result<std::string> get(const Key& key, std::size_t limit) const = 0;
+  virtual Result<void> put(const Key& key, std::string_view bytes) = 0;
+  // NotFound when there is nothing to remove.
+  virtual Result<void> remove(const Key& key) = 0;
+
+  // Everything below `folder`; its absence is success. Not atomic: remove what makes it visible first.
+  virtual Result<void> remove_tree(const Key& folder) = 0;
+
+  // The names of the folders in `folder`, sorted bytewise; NotFound when there is no such folder.
+  virtual Result<std::vector<std::string>> folders(const Key& folder) const = 0;
+
+  // Content. size() does not open it: for an object store that would start a download.
+  virtual Result<std::uint64_t> size(const Key& key) const = 0;
+  virtual Result<std::unique_ptr<Content>> open(const Key& key) const = 0;
+
+  // Drafts, each in a folder of its own. A new draft need not survive a power cut before it is published.
+  virtual Result<std::unique_ptr<Draft>> create_draft(const Key& folder) = 0;
+  virtual Result<std::unique_ptr<Draft>> open_draft(const Key& folder) = 0;
+};
+
+}  // namespace caisson::registry::store

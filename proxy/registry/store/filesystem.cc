@@ -1,0 +1,148 @@
+#include "registry/store/filesystem.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/text.h"
+#include "registry/store/files.h"
+#include "registry/store/filesystem_draft.h"
+
+namespace caisson::registry::store {
+namespace {
+
+class FileContent final : public Content {
+ public:
+  FileContent(Fd file, std::uint64_t size, std::atomic<bool>& can_read_cached)
+      : file_(std::move(file)), size_(size), can_read_cached_(can_read_cached) {}
+
+  std::uint64_t size() const noexcept override { return size_; }
+
+  Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> into) const override {
+    return read_at(file_, offset, into);
+  }
+
+  std::optional<std::size_t> read_cached(std::uint64_t offset, std::span<std::byte> into) const noexcept override {
+    if (!can_read_cached_.load(std::memory_order_relaxed)) return std::nullopt;
+    const iovec vector{into.data(), into.size()};
+    const ssize_t n = ::preadv2(file_.get(), &vector, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+    if (n >= 0) return static_cast<std::size_t>(n);
+    if (errno == EOPNOTSUPP) can_read_cached_.store(false, std::memory_order_relaxed);
+    return std::nullopt;
+  }
+
+ private:
+  const Fd file_;
+  const std::uint64_t size_;
+  std::atomic<bool>& can_read_cached_;
+};
+
+// A name beside `path` for what will be renamed to it: unguessed, so that two writers never share it, and not one that
+// registry:2 looks at.
+std::string beside(const std::string& path) { return path + '.' + text::to_hex(random_bytes()) + ".tmp"; }
+
+Result<void> write_new_file(const Fd& root, const std::string& path, std::string_view bytes) {
+  auto file = open_file(root, path, O_WRONLY | O_CREAT | O_EXCL, 0666);
+  if (!file.ok()) return std::move(file).error();
+  if (auto written = write_at(file.value(), 0, text::bytes_of(bytes)); !written.ok()) return written;
+  return sync_file(file.value());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<FilesystemDriver>> FilesystemDriver::open_root(const std::string& root) {
+  Fd folder(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return system_error(errno, "open folder \"" + root + '"');
+  return std::unique_ptr<FilesystemDriver>(new FilesystemDriver(root, std::move(folder)));
+}
+
+Result<void> FilesystemDriver::probe_writable() const {
+  const std::string probe = beside("probe");
+  auto written = write_new_file(root_, probe, "x");
+  if (auto removed = unlink_file(root_, probe); written.ok() && !removed.ok()) return removed;
+  if (!written.ok()) return std::move(written).error().in("folder \"" + root_path_ + "\" is not writable");
+  return {};
+}
+
+Result<std::string> FilesystemDriver::get(const Key& key, std::size_t limit) const {
+  auto file = open_file(root_, key.path(), O_RDONLY);
+  if (!file.ok()) return std::move(file).error();
+  auto size = size_of(file.value());
+  if (!size.ok()) return std::move(size).error().in(key.path());
+  if (size.value() > limit) return Error{ErrorCode::TooLarge, '"' + key.path() + "\" is larger than it may be"};
+  std::string bytes(size.value(), '\0');
+  auto read = read_at(file.value(), 0, std::as_writable_bytes(std::span(bytes)));
+  if (!read.ok()) return std::move(read).error().in(key.path());
+  bytes.resize(read.value());
+  return bytes;
+}
+
+Result<void> FilesystemDriver::put(const Key& key, std::string_view bytes) {
+  const std::string folder(parent_of(key.path()));
+  for (int attempts = 3;; --attempts) {
+    if (auto made = folders_.make_durable(folder); !made.ok()) return made;
+    const std::string temporary = beside(key.path());
+    auto done = write_new_file(root_, temporary, bytes);
+    if (done.ok()) done = rename_file(root_, temporary, key.path());
+    if (done.ok()) return sync_folder(root_, folder);
+    (void)unlink_file(root_, temporary);
+    // Somebody removed the folder in between, as deleting a tag does: make it again.
+    if (done.error().code != ErrorCode::NotFound || attempts == 0) return done;
+    folders_.forget(folder);
+  }
+}
+
+Result<void> FilesystemDriver::remove(const Key& key) {
+  if (auto removed = unlink_file(root_, key.path()); !removed.ok()) return removed;
+  return sync_folder(root_, std::string(parent_of(key.path())));
+}
+
+Result<void> FilesystemDriver::remove_tree(const Key& folder) {
+  folders_.forget(folder.path());
+  if (auto removed = store::remove_tree(root_, folder.path()); !removed.ok()) return removed;
+  auto synced = sync_folder(root_, std::string(parent_of(folder.path())));
+  if (!synced.ok() && synced.error().code == ErrorCode::NotFound) return {};
+  return synced;
+}
+
+Result<std::vector<std::string>> FilesystemDriver::folders(const Key& folder) const {
+  auto entries = list_folder(root_, folder.path());
+  if (!entries.ok()) return std::move(entries).error();
+  std::vector<std::string> names;
+  for (FolderEntry& entry : entries.value()) {
+    if (entry.is_folder) names.push_back(std::move(entry.name));
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Result<std::uint64_t> FilesystemDriver::size(const Key& key) const {
+  struct stat status {};
+  if (::fstatat(root_.get(), key.path().c_str(), &status, 0) != 0) {
+    return system_error(errno, "stat \"" + key.path() + '"');
+  }
+  if (!S_ISREG(status.st_mode)) return Error{ErrorCode::NotFound, '"' + key.path() + "\" is not a file"};
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+Result<std::unique_ptr<Content>> FilesystemDriver::open(const Key& key) const {
+  auto file = open_file(root_, key.path(), O_RDONLY);
+  if (!file.ok()) return std::move(file).error();
+  auto size = size_of(file.value());
+  if (!size.ok()) return std::move(size).error().in(key.path());
+  return std::unique_ptr<Content>(
+      std::make_unique<FileContent>(std::move(file).value(), size.value(), can_read_cached_));
+}
+
+Result<std::unique_ptr<Draft>> FilesystemDriver::create_draft(const Key& folder) {
+  return FilesystemDraft::create(root_, folders_, folder.path());
+}
+
+Result<std::unique_ptr<Draft>> FilesystemDriver::open_draft(const Key& folder) {
+  return FilesystemDraft::open(root_, folders_, folder.path());
+}
+
+}  // namespace caisson::registry::store

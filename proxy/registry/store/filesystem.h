@@ -1,0 +1,47 @@
+// The store in a folder of a file system, laid out as registry:2 lays it out. Any number of processes may use one
+// folder at once. New files appear under their name only when they are whole and on disk (write beside, fsync, rename,
+// fsync the folders), so any moment may be the last one of the process or of the machine.
+//
+// Ownership: holds the root folder open for life. Threading, errors: as store::Driver says.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "base/handle.h"
+#include "registry/store/driver.h"
+#include "registry/store/folders.h"
+
+namespace caisson::registry::store {
+
+class FilesystemDriver final : public Driver {
+ public:
+  // Opens `root`, which must exist. NotFound when it does not.
+  static Result<std::unique_ptr<FilesystemDriver>> open_root(const std::string& root);
+
+  // Whether this process could write below the root: makes and removes a file there.
+  Result<void> probe_writable() const;
+
+  Result<std::string> get(const Key& key, std::size_t limit) const override;
+  Result<void> put(const Key& key, std::string_view bytes) override;
+  Result<void> remove(const Key& key) override;
+  Result<void> remove_tree(const Key& folder) override;
+  Result<std::vector<std::string>> folders(const Key& folder) const override;
+  Result<std::uint64_t> size(const Key& key) const override;
+  Result<std::unique_ptr<Content>> open(const Key& key) const override;
+  Result<std::unique_ptr<Draft>> create_draft(const Key& folder) override;
+  Result<std::unique_ptr<Draft>> open_draft(const Key& folder) override;
+
+ private:
+  FilesystemDriver(std::string root, Fd root_fd)
+      : root_path_(std::move(root)), root_(std::move(root_fd)), folders_(root_) {}
+
+  const std::string root_path_;
+  const Fd root_;
+  Folders folders_;
+  // Cleared for good when the file system turns out not to support RWF_NOWAIT (overlay, tmpfs).
+  mutable std::atomic<bool> can_read_cached_{true};
+};
+
+}  // namespace caisson::registry::store

@@ -1,0 +1,157 @@
+#include "registry/store/filesystem_draft.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+
+#include "base/text.h"
+#include "registry/store/files.h"
+
+namespace caisson::registry::store {
+namespace {
+
+constexpr std::uint64_t kMostUnsynced = 64U << 20;
+// Writing begins early, so that little is left to wait for when a sync is due.
+constexpr std::uint64_t kHandOverEvery = 8U << 20;
+
+// RFC 3339 in UTC and seconds, as registry:2 writes it.
+std::string now_text() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  ::gmtime_r(&now, &utc);
+  std::array<char, 32> text{};
+  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return {text.data(), length};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Draft>> FilesystemDraft::create(const Fd& root, Folders& folders, const std::string& folder) {
+  if (auto made = folders.make(folder); !made.ok()) return std::move(made).error();
+  auto started = open_file(root, folder + "/startedat", O_WRONLY | O_CREAT | O_EXCL, 0666);
+  if (!started.ok()) return std::move(started).error();
+  if (auto written = write_at(started.value(), 0, text::bytes_of(now_text())); !written.ok()) {
+    return std::move(written).error();
+  }
+  if (auto data = open_file(root, folder + "/data", O_WRONLY | O_CREAT | O_EXCL, 0666); !data.ok()) {
+    return std::move(data).error();
+  }
+  return open(root, folders, folder);
+}
+
+Result<std::unique_ptr<Draft>> FilesystemDraft::open(const Fd& root, Folders& folders, const std::string& folder) {
+  // `data` is what makes a draft: without it not even a lock file is made.
+  if (::faccessat(root.get(), (folder + "/data").c_str(), F_OK, 0) != 0) {
+    return system_error(errno, "find upload \"" + folder + '"');
+  }
+  auto lock = open_file(root, folder + "/lock", O_RDWR | O_CREAT, 0666);
+  if (!lock.ok()) return std::move(lock).error();
+  std::unique_ptr<FilesystemDraft> draft(new FilesystemDraft(root, folders, folder, std::move(lock).value()));
+  if (auto taken = draft->take_over(); !taken.ok()) return std::move(taken).error().in(folder);
+  return std::unique_ptr<Draft>(std::move(draft));
+}
+
+Result<void> FilesystemDraft::take_over() {
+  auto locked = FileLock::take(lock_);
+  if (!locked.ok()) return std::move(locked).error();
+  // Only now: before it had the lock somebody may have published or discarded the draft.
+  auto data = open_file(root_, data_path(), O_RDWR);
+  if (!data.ok()) return std::move(data).error();
+  auto size = size_of(data.value());
+  if (!size.ok()) return std::move(size).error();
+  if (auto read = read_at(lock_, 0, previous_token_); !read.ok()) return std::move(read).error();
+  token_ = random_bytes();
+  if (auto written = write_at(lock_, 0, token_); !written.ok()) return written;
+  data_ = std::move(data).value();
+  size_ = handed_over_ = size.value();
+  return {};
+}
+
+// REQUIRES: the lock is held.
+Result<void> FilesystemDraft::check_still_ours() const {
+  if (gone_) return Error{ErrorCode::NotFound, "the upload \"" + folder_ + "\" was discarded after an error"};
+  DraftToken newest{};
+  if (auto read = read_at(lock_, 0, newest); !read.ok()) return std::move(read).error();
+  if (newest == token_) return {};
+  return Error{ErrorCode::Conflict, "a newer request took over the upload \"" + folder_ + '"'};
+}
+
+Result<std::size_t> FilesystemDraft::read(std::uint64_t offset, std::span<std::byte> into) const {
+  return read_at(data_, offset, into);
+}
+
+Result<void> FilesystemDraft::append(std::span<const std::byte> bytes) {
+  auto locked = FileLock::take(lock_);
+  if (!locked.ok()) return std::move(locked).error();
+  if (auto ours = check_still_ours(); !ours.ok()) return ours;
+  if (auto written = write_at(data_, size_, bytes); !written.ok()) {
+    // A full disk may have taken a part: cut it off, so that size and content agree for the next try.
+    if (::ftruncate(data_.get(), static_cast<off_t>(size_)) != 0) remove_files();
+    return written;
+  }
+  size_ += bytes.size();
+  auto bounded = bound_unsynced();
+  if (!bounded.ok()) remove_files();
+  return bounded;
+}
+
+Result<void> FilesystemDraft::bound_unsynced() {
+  if (size_ - handed_over_ >= kHandOverEvery) {
+    // A hint that does not wait; what goes wrong here the next sync reports.
+    (void)::sync_file_range(data_.get(), static_cast<off_t>(handed_over_), static_cast<off_t>(size_ - handed_over_),
+                            SYNC_FILE_RANGE_WRITE);
+    handed_over_ = size_;
+  }
+  if (size_ - synced_ < kMostUnsynced) return {};
+  if (auto done = sync_file(data_); !done.ok()) return done;
+  synced_ = size_;
+  return {};
+}
+
+Result<void> FilesystemDraft::publish(const Key& key) {
+  auto locked = FileLock::take(lock_);
+  if (!locked.ok()) return std::move(locked).error();
+  if (auto ours = check_still_ours(); !ours.ok()) return ours;
+  if (auto synced = sync_file(data_); !synced.ok()) {
+    remove_files();
+    return synced;
+  }
+  const std::string folder(parent_of(key.path()));
+  for (int attempts = 3;; --attempts) {
+    if (auto made = folders_.make_durable(folder); !made.ok()) return made;
+    auto renamed = rename_to(key.path());
+    if (renamed.ok()) return sync_folder(root_, folder);
+    if (renamed.error().code != ErrorCode::NotFound || attempts == 0) return renamed;
+    folders_.forget(folder);
+  }
+}
+
+Result<void> FilesystemDraft::rename_to(const std::string& path) {
+  struct stat present {};
+  if (::fstatat(root_.get(), path.c_str(), &present, 0) == 0 && S_ISREG(present.st_mode) &&
+      static_cast<std::uint64_t>(present.st_size) == size_) {
+    return unlink_file(root_, data_path());
+  }
+  return rename_file(root_, data_path(), path);
+}
+
+Result<void> FilesystemDraft::discard() {
+  auto locked = FileLock::take(lock_);
+  if (!locked.ok()) return std::move(locked).error();
+  if (auto ours = check_still_ours(); !ours.ok()) return ours;
+  remove_files();
+  return {};
+}
+
+// `data` first: without it the rest is no upload any more, whatever happens next. hashstates/ may come from registry:2.
+void FilesystemDraft::remove_files() {
+  gone_ = true;
+  (void)unlink_file(root_, data_path());
+  (void)remove_tree(root_, folder_);
+}
+
+}  // namespace caisson::registry::store

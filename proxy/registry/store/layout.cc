@@ -1,0 +1,63 @@
+#include "registry/store/layout.h"
+
+#include <initializer_list>
+
+namespace caisson::registry::store {
+namespace {
+
+constexpr std::string_view kBase = "docker/registry/v2";
+
+std::string joined(std::initializer_list<std::string_view> parts) {
+  std::string path(kBase);
+  for (const std::string_view part : parts) {
+    path += '/';
+    path += part;
+  }
+  return path;
+}
+
+}  // namespace
+
+Key Layout::blob_data(const Digest& digest) {
+  return Key(joined({"blobs", to_string(digest.algorithm()), digest.hex().substr(0, 2), digest.hex(), "data"}));
+}
+
+Key Layout::repositories() { return Key(joined({"repositories"})); }
+
+Key Layout::repository(const RepositoryName& name) { return Key(joined({"repositories", name.str()})); }
+
+Key Layout::layer_link(const RepositoryName& name, const Digest& digest) {
+  return Key(joined({"repositories", name.str(), kLayersFolder, to_string(digest.algorithm()), digest.hex(), "link"}));
+}
+
+Key Layout::revision_link(const RepositoryName& name, const Digest& digest) {
+  return Key(joined({"repositories", name.str(), kManifestsFolder, "revisions", to_string(digest.algorithm()),
+                     digest.hex(), "link"}));
+}
+
+Key Layout::tag_current_link(const RepositoryName& name, const Tag& tag) {
+  return Key(joined({"repositories", name.str(), kManifestsFolder, "tags", tag.str(), "current", "link"}));
+}
+
+Key Layout::tag_index_link(const RepositoryName& name, const Tag& tag, const Digest& digest) {
+  return Key(joined({"repositories", name.str(), kManifestsFolder, "tags", tag.str(), "index",
+                     to_string(digest.algorithm()), digest.hex(), "link"}));
+}
+
+Key Layout::tags(const RepositoryName& name) {
+  return Key(joined({"repositories", name.str(), kManifestsFolder, "tags"}));
+}
+
+Key Layout::tag(const RepositoryName& name, const Tag& tag) {
+  return Key(joined({"repositories", name.str(), kManifestsFolder, "tags", tag.str()}));
+}
+
+Key Layout::upload(const RepositoryName& name, const UploadId& id) {
+  return Key(joined({"repositories", name.str(), "_uploads", id.str()}));
+}
+
+Key Layout::upload_data(const RepositoryName& name, const UploadId& id) {
+  return Key(joined({"repositories", name.str(), "_uploads", id.str(), "data"}));
+}
+
+}  // namespace caisson::registry::store

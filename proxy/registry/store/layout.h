@@ -1,0 +1,50 @@
+// Where things lie: registry:2's disk layout, exactly (registry contract, section 11). A Key is a path relative to the
+// store's root; only the functions here make one, and only from parsed names, so no key leaves the root.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "registry/store/digest.h"
+#include "registry/store/name.h"
+
+namespace caisson::registry::store {
+
+class Key {
+ public:
+  const std::string& path() const noexcept { return path_; }
+  bool operator==(const Key&) const = default;
+
+ private:
+  friend struct Layout;
+  explicit Key(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
+
+struct Layout {
+  // Content: layers, configurations and manifests.
+  static Key blob_data(const Digest& digest);
+
+  // The folder that all repositories are below.
+  static Key repositories();
+  static Key repository(const RepositoryName& name);
+
+  // Links: small files that hold a digest. What a link says decides, not the name of its folder.
+  static Key layer_link(const RepositoryName& name, const Digest& digest);
+  static Key revision_link(const RepositoryName& name, const Digest& digest);
+  static Key tag_current_link(const RepositoryName& name, const Tag& tag);
+  static Key tag_index_link(const RepositoryName& name, const Tag& tag, const Digest& digest);
+
+  static Key tags(const RepositoryName& name);
+  static Key tag(const RepositoryName& name, const Tag& tag);
+
+  // An upload's folder, and the bytes that it has so far.
+  static Key upload(const RepositoryName& name, const UploadId& id);
+  static Key upload_data(const RepositoryName& name, const UploadId& id);
+};
+
+// Folders of a repository that say that it is one: blobs are linked below the first, manifests below the second.
+inline constexpr std::string_view kLayersFolder = "_layers";
+inline constexpr std::string_view kManifestsFolder = "_manifests";
+
+}  // namespace caisson::registry::store

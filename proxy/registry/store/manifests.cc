@@ -1,0 +1,140 @@
+// The manifests and tags of a repository.
+#include <algorithm>
+
+#include "base/text.h"
+#include "registry/store/repository.h"
+#include "registry/store/store.h"
+
+namespace caisson::registry::store {
+namespace {
+
+// Absence is an answer here, everything else an error.
+template <class T>
+Result<bool> found(const Result<T>& result) {
+  if (result.ok()) return true;
+  if (result.error().code == ErrorCode::NotFound) return false;
+  return result.error();
+}
+
+}  // namespace
+
+Result<Digest> Repository::tagged(const Tag& tag) const {
+  return store_->read_link(Layout::tag_current_link(name_, tag));
+}
+
+Result<std::string> Repository::manifest(const Digest& digest) const {
+  auto target = store_->read_link(Layout::revision_link(name_, digest));
+  if (!target.ok()) return std::move(target).error();
+  const Key key = Layout::blob_data(target.value());
+  auto bytes = store_->driver().get(key, kLargestManifest);
+  if (bytes.ok() && bytes.value().empty()) {
+    store_->report_once(key, "is an empty manifest");
+    return Error{ErrorCode::NotFound, "empty manifest " + target.value().str()};
+  }
+  return bytes;
+}
+
+Result<bool> Repository::has_blob(const Digest& digest) const { return found(blob_size(digest)); }
+
+Result<bool> Repository::has_manifest(const Digest& digest) const {
+  auto target = store_->read_link(Layout::revision_link(name_, digest));
+  if (!target.ok()) return found(target);
+  auto size = store_->driver().size(Layout::blob_data(target.value()));
+  if (size.ok()) return size.value() > 0;
+  return found(size);
+}
+
+Result<std::vector<Digest>> Repository::missing(const References& references) const {
+  std::vector<Digest> absent;
+  const auto check = [&](const std::vector<Digest>& digests, Result<bool> (Repository::*has)(const Digest&) const) {
+    for (const Digest& digest : digests) {
+      auto present = (this->*has)(digest);
+      if (!present.ok()) return Result<void>(std::move(present).error());
+      if (!present.value() && std::find(absent.begin(), absent.end(), digest) == absent.end()) {
+        absent.push_back(digest);
+      }
+    }
+    return Result<void>();
+  };
+  if (auto done = check(references.blobs, &Repository::has_blob); !done.ok()) return std::move(done).error();
+  if (auto done = check(references.manifests, &Repository::has_manifest); !done.ok()) return std::move(done).error();
+  return absent;
+}
+
+// Content before links, links before tags: a crash in between leaves garbage, never a tag without its manifest.
+Result<std::vector<Digest>> Repository::put_manifest(const Digest& digest, std::string_view bytes,
+                                                     const References& references, const std::vector<Tag>& tags) {
+  auto absent = missing(references);
+  if (!absent.ok() || !absent.value().empty()) return absent;
+  if (auto put = store_->driver().put(Layout::blob_data(digest), bytes); !put.ok()) return std::move(put).error();
+  if (auto put = store_->write_link(Layout::revision_link(name_, digest), digest); !put.ok()) {
+    return std::move(put).error();
+  }
+  for (const Tag& tag : tags) {
+    auto put = store_->write_link(Layout::tag_index_link(name_, tag, digest), digest);
+    if (put.ok()) put = store_->write_link(Layout::tag_current_link(name_, tag), digest);
+    if (!put.ok()) return std::move(put).error();
+  }
+  return absent;
+}
+
+Result<void> Repository::delete_manifest(const Digest& digest) {
+  const Key link = Layout::revision_link(name_, digest);
+  if (auto target = store_->read_link(link); !target.ok()) return std::move(target).error();
+  if (auto removed = store_->driver().remove(link); !removed.ok()) return removed;
+  auto all = store_->driver().folders(Layout::tags(name_));
+  if (!all.ok()) {
+    if (all.error().code == ErrorCode::NotFound) return {};
+    return std::move(all).error();
+  }
+  for (const std::string& text : all.value()) {
+    auto tag = Tag::parse(text);
+    if (!tag.ok()) continue;
+    auto target = tagged(tag.value());
+    if (!target.ok() || target.value() != digest) continue;
+    if (auto removed = delete_tag(tag.value()); !removed.ok() && removed.error().code != ErrorCode::NotFound) {
+      return removed;
+    }
+  }
+  return {};
+}
+
+Result<void> Repository::delete_tag(const Tag& tag) {
+  // The current link is what makes a tag; with it gone the rest is garbage, whatever happens next.
+  if (auto removed = store_->driver().remove(Layout::tag_current_link(name_, tag)); !removed.ok()) return removed;
+  return store_->driver().remove_tree(Layout::tag(name_, tag));
+}
+
+Result<Page> Repository::tags(std::string_view after, std::size_t limit) const {
+  auto folders = store_->driver().folders(Layout::repository(name_));
+  if (!folders.ok()) return std::move(folders).error();
+  const auto has = [&](std::string_view folder) {
+    return std::binary_search(folders.value().begin(), folders.value().end(), folder);
+  };
+  if (!has(kLayersFolder) && !has(kManifestsFolder)) {
+    return Error{ErrorCode::NotFound, "no repository \"" + name_.str() + '"'};
+  }
+  Page page;
+  if (limit == 0) return page;
+  auto names = store_->driver().folders(Layout::tags(name_));
+  if (!names.ok()) {
+    if (names.error().code == ErrorCode::NotFound) return page;
+    return std::move(names).error();
+  }
+  const auto first = std::upper_bound(names.value().begin(), names.value().end(), after);
+  for (auto name = first; name != names.value().end(); ++name) {
+    auto tag = Tag::parse(*name);
+    if (!tag.ok()) continue;
+    auto present = found(tagged(tag.value()));
+    if (!present.ok()) return std::move(present).error();
+    if (!present.value()) continue;
+    if (page.names.size() == limit) {
+      page.more = true;
+      break;
+    }
+    page.names.push_back(std::move(*name));
+  }
+  return page;
+}
+
+}  // namespace caisson::registry::store

@@ -1,0 +1,186 @@
+// What every store::Driver must do. A driver's own test file calls store_driver_contract(make) inside a TEST_CASE,
+// where make() gives a driver over empty storage; called twice in one case, both over the same storage.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/text.h"
+#include "registry/store/driver.h"
+
+namespace caisson::registry::store {
+
+inline std::string all_of(const Content& content) {
+  std::string bytes(content.size() + 10, '\0');
+  auto read = content.read(0, std::as_writable_bytes(std::span(bytes)));
+  REQUIRE(read.ok());
+  bytes.resize(read.value());
+  return bytes;
+}
+
+inline std::string all_of(const Draft& draft) {
+  std::string bytes(draft.size(), '\0');
+  auto read = draft.read(0, std::as_writable_bytes(std::span(bytes)));
+  REQUIRE(read.ok());
+  bytes.resize(read.value());
+  return bytes;
+}
+
+template <class Make>
+void store_driver_contract(Make make) {
+  auto driver = make();
+  const auto name = RepositoryName::parse("library/app").value();
+  const auto tag = Tag::parse("v1").value();
+  const Digest digest = digest_of(Algorithm::Sha256, text::bytes_of("hello"));
+  const Key link = Layout::tag_current_link(name, tag);
+  const Key blob = Layout::blob_data(digest);
+  const Key folder = Layout::upload(name, UploadId::parse("01234567-89ab-4def-8123-456789abcdef").value());
+
+  SUBCASE("what was never put is not found") {
+    CHECK(driver->get(link, 100).error().code == ErrorCode::NotFound);
+    CHECK(driver->size(blob).error().code == ErrorCode::NotFound);
+    CHECK(driver->open(blob).error().code == ErrorCode::NotFound);
+    CHECK(driver->remove(link).error().code == ErrorCode::NotFound);
+    CHECK(driver->folders(Layout::repositories()).error().code == ErrorCode::NotFound);
+    CHECK(driver->open_draft(folder).error().code == ErrorCode::NotFound);
+  }
+  SUBCASE("a small object reads as the last that was put") {
+    REQUIRE(driver->put(link, "first").ok());
+    REQUIRE(driver->put(link, "second").ok());
+    CHECK(driver->get(link, 100).value() == "second");
+    CHECK(make()->get(link, 100).value() == "second");
+  }
+  SUBCASE("a small object over the limit is refused, not cut") {
+    REQUIRE(driver->put(link, "123456").ok());
+    CHECK(driver->get(link, 6).ok());
+    CHECK(driver->get(link, 5).error().code == ErrorCode::TooLarge);
+  }
+  SUBCASE("what was removed is gone, once") {
+    REQUIRE(driver->put(link, "x").ok());
+    CHECK(driver->remove(link).ok());
+    CHECK(driver->get(link, 100).error().code == ErrorCode::NotFound);
+    CHECK(driver->remove(link).error().code == ErrorCode::NotFound);
+  }
+  SUBCASE("a tree is removed whole, its neighbours stay, and its place can be used again") {
+    const auto other = Layout::tag_current_link(name, Tag::parse("v2").value());
+    REQUIRE(driver->put(link, "x").ok());
+    REQUIRE(driver->put(other, "y").ok());
+    CHECK(driver->remove_tree(Layout::tag(name, tag)).ok());
+    CHECK(driver->remove_tree(Layout::tag(name, tag)).ok());
+    CHECK(driver->get(link, 100).error().code == ErrorCode::NotFound);
+    CHECK(driver->get(other, 100).ok());
+    REQUIRE(driver->put(link, "again").ok());
+    CHECK(driver->get(link, 100).value() == "again");
+  }
+  SUBCASE("folders are listed bytewise, files are not") {
+    for (const char* text : {"b", "B", "a-1", "a", "_x"}) {
+      REQUIRE(driver->put(Layout::tag_current_link(name, Tag::parse(text).value()), "x").ok());
+    }
+    CHECK(driver->folders(Layout::tags(name)).value() == std::vector<std::string>{"B", "_x", "a", "a-1", "b"});
+    CHECK(driver->folders(Layout::tag(name, tag)).error().code == ErrorCode::NotFound);
+  }
+  SUBCASE("content is read at any offset, and is empty behind its end") {
+    REQUIRE(driver->put(blob, "hello").ok());
+    CHECK(driver->size(blob).value() == 5);
+    auto content = driver->open(blob);
+    REQUIRE(content.ok());
+    CHECK(content.value()->size() == 5);
+    CHECK(all_of(*content.value()) == "hello");
+    std::string part(3, '\0');
+    CHECK(content.value()->read(1, std::as_writable_bytes(std::span(part))).value() == 3);
+    CHECK(part == "ell");
+    CHECK(content.value()->read(4, std::as_writable_bytes(std::span(part))).value() == 1);
+    CHECK(content.value()->read(5, std::as_writable_bytes(std::span(part))).value() == 0);
+    CHECK(content.value()->read(500, std::as_writable_bytes(std::span(part))).value() == 0);
+  }
+  SUBCASE("what is read from memory, if it can be, is what is stored") {
+    REQUIRE(driver->put(blob, "hello").ok());
+    auto content = driver->open(blob);
+    REQUIRE(content.ok());
+    std::string bytes(5, '\0');
+    if (auto n = content.value()->read_cached(0, std::as_writable_bytes(std::span(bytes)))) {
+      CHECK(bytes.substr(0, *n) == std::string_view("hello").substr(0, *n));
+    }
+  }
+  SUBCASE("content that is removed while open stays readable") {
+    REQUIRE(driver->put(blob, "hello").ok());
+    auto content = driver->open(blob);
+    REQUIRE(content.ok());
+    REQUIRE(driver->remove(blob).ok());
+    CHECK(all_of(*content.value()) == "hello");
+  }
+  SUBCASE("a draft is invisible until it is published, and then it is whole") {
+    auto draft = driver->create_draft(folder).value();
+    CHECK(draft->size() == 0);
+    REQUIRE(draft->append(text::bytes_of("hel")).ok());
+    REQUIRE(draft->append(text::bytes_of("lo")).ok());
+    CHECK(draft->size() == 5);
+    CHECK(all_of(*draft) == "hello");
+    CHECK(driver->size(blob).error().code == ErrorCode::NotFound);
+    REQUIRE(draft->publish(blob).ok());
+    CHECK(all_of(*driver->open(blob).value()) == "hello");
+    CHECK(driver->open_draft(folder).error().code == ErrorCode::NotFound);
+    CHECK(draft->discard().ok());
+    CHECK(driver->folders(folder).error().code == ErrorCode::NotFound);
+  }
+  SUBCASE("a dropped draft is found again with its bytes, also by another driver") {
+    {
+      auto draft = driver->create_draft(folder).value();
+      REQUIRE(draft->append(text::bytes_of("hel")).ok());
+    }
+    auto other_driver = make();
+    auto draft = other_driver->open_draft(folder).value();
+    CHECK(draft->size() == 3);
+    CHECK(all_of(*draft) == "hel");
+    REQUIRE(draft->append(text::bytes_of("lo")).ok());
+    REQUIRE(draft->publish(blob).ok());
+    CHECK(all_of(*driver->open(blob).value()) == "hello");
+  }
+  SUBCASE("publishing what is there already keeps one, readable") {
+    REQUIRE(driver->put(blob, "hello").ok());
+    auto draft = driver->create_draft(folder).value();
+    REQUIRE(draft->append(text::bytes_of("hello")).ok());
+    REQUIRE(draft->publish(blob).ok());
+    CHECK(all_of(*driver->open(blob).value()) == "hello");
+    CHECK(driver->open_draft(folder).error().code == ErrorCode::NotFound);
+  }
+  SUBCASE("publishing heals content of the wrong size") {
+    REQUIRE(driver->put(blob, "").ok());
+    auto draft = driver->create_draft(folder).value();
+    REQUIRE(draft->append(text::bytes_of("hello")).ok());
+    REQUIRE(draft->publish(blob).ok());
+    CHECK(all_of(*driver->open(blob).value()) == "hello");
+  }
+  SUBCASE("a discarded draft is gone") {
+    auto draft = driver->create_draft(folder).value();
+    REQUIRE(draft->append(text::bytes_of("hello")).ok());
+    CHECK(draft->discard().ok());
+    CHECK(driver->open_draft(folder).error().code == ErrorCode::NotFound);
+    CHECK(driver->folders(folder).error().code == ErrorCode::NotFound);
+  }
+  SUBCASE("the newest opening of a draft writes, older ones are told so") {
+    auto older = driver->create_draft(folder).value();
+    REQUIRE(older->append(text::bytes_of("hel")).ok());
+    auto other_driver = make();
+    auto newer = other_driver->open_draft(folder).value();
+    CHECK(newer->size() == 3);
+    CHECK(older->append(text::bytes_of("XX")).error().code == ErrorCode::Conflict);
+    CHECK(older->publish(blob).error().code == ErrorCode::Conflict);
+    CHECK(older->discard().error().code == ErrorCode::Conflict);
+    REQUIRE(newer->append(text::bytes_of("lo")).ok());
+    REQUIRE(newer->publish(blob).ok());
+    CHECK(all_of(*driver->open(blob).value()) == "hello");
+  }
+  SUBCASE("a token tells whether anybody came between two openings") {
+    auto first = driver->create_draft(folder).value();
+    const DraftToken token = first->token();
+    first.reset();
+    CHECK(driver->open_draft(folder).value()->previous_token() == token);
+    CHECK(driver->open_draft(folder).value()->previous_token() != token);
+  }
+}
+
+}  // namespace caisson::registry::store
