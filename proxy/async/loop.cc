@@ -81,9 +81,11 @@ void Loop::run() {
     now_ = std::chrono::steady_clock::now();
     take_posted();
     run_ready();
-    if (stopping_ && spawned_ == 0 && ready_.empty()) return;
+    if (stopping_ && spawned_ == 0 && ready_.empty()) break;
     event_base_loop(base_.get(), ready_.empty() ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
   }
+  for (const auto& fn : at_end_) fn();
+  at_end_.clear();
 }
 
 void Loop::stop() {

@@ -48,6 +48,9 @@ class Loop {
   void spawn(Task<void> task, CancelScope* scope = nullptr);
   std::size_t spawned() const noexcept { return spawned_; }
   void on_failure(FailureHandler handler) { on_failure_ = std::move(handler); }
+  // Calls `fn` on the loop's thread when run() is about to return, while events can still be taken back: whoever keeps
+  // sockets between requests (a pool of idle connections) lets go of them then.
+  void at_end(std::function<void()> fn) { at_end_.push_back(std::move(fn)); }
 
   // Runs `fn` on the loop's thread, soon. From any thread.
   void post(std::function<void()> fn);
@@ -81,6 +84,7 @@ class Loop {
   bool stopping_ = false;
   std::chrono::steady_clock::time_point now_;
   FailureHandler on_failure_;
+  std::vector<std::function<void()>> at_end_;
   Loop* previous_ = nullptr;
 };
 

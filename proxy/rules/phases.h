@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "async/task.h"
@@ -57,6 +58,16 @@ struct Content {
 
   void inherit(const Content& outer, Block kind) {
     if (!handler && (kind == IfInLocation || kind == LimitExcept)) handler = outer.handler;
+  }
+};
+
+// The path that a location replaces, for a handler with a path of its own: `proxy_pass http://x/y/` puts "/y/" in its
+// place. The gateway writes it before it reads the block. A regex or a named location has none.
+struct LocationPrefix {
+  std::optional<std::string> path;
+
+  void inherit(const LocationPrefix& outer, Block kind) {
+    if (!path && (kind == IfInLocation || kind == LimitExcept)) path = outer.path;
   }
 };
 
