@@ -13,8 +13,9 @@ export LC_ALL=C PATH
 # The machine's own trust and proxies are not what is tested.
 unset SSL_CERT_FILE SSL_CERT_DIR CURL_CA_BUNDLE http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
 
+umask 022 # the gate's worker has fewer rights than we
 work=$(mktemp -d)
-chmod 755 "$work" # the gate's worker has fewer rights than we
+chmod 755 "$work"
 mkdir "$work/conf.d" "$work/logs" "$work/home"
 export HOME=$work/home
 
@@ -116,7 +117,7 @@ clean_up() {
   set +e
   if [[ $verdict != 0 ]]; then
     for file in "$work"/logs/*; do
-      [[ -s $file ]] && printf '\n--- the end of %s\n' "${file##*/}" && tail -n 20 "$file"
+      [[ -s $file ]] && printf '\n--- the end of %s\n' "${file##*/}" && tail -n 10 "$file" | cut -c1-400
     done >&2
   fi
   for name in "${!pid_of[@]}"; do

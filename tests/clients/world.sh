@@ -62,6 +62,7 @@ start_machine() {
     mkdir "$folder/etc/own" "$folder/etc/work"
     mount -t overlay overlay -o "lowerdir=/etc,upperdir=$folder/etc/own,workdir=$folder/etc/work" /etc
     mount -t tmpfs tmpfs /run
+    if [[ -d /var/lib/containers ]]; then mount -t tmpfs tmpfs /var/lib/containers; fi
     rm -rf /etc/docker
     ip link set lo up
     echo >"$folder/made"
