@@ -114,7 +114,7 @@ TEST_CASE("writers of two processes fight over one upload: no byte is lost, doub
         auto appended = upload.value().append(text::bytes_of(block));
         if (!appended.ok() && appended.error().code != ErrorCode::Conflict) return -1;
         if (!appended.ok()) break;
-        ++written;
+        if (++written % 3 == 0) break;  // lets go often, so that both are there most of the time
       }
       if (upload.value().size() >= kBlock * kBlocks) return written;
       upload.value().park();
