@@ -1,0 +1,76 @@
+// Listening sockets, and the loop that takes connections from them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "async/loop.h"
+#include "base/handle.h"
+#include "base/result.h"
+#include "net/address.h"
+#include "observe/error_log.h"
+
+namespace caisson::net {
+
+struct ListenOptions {
+  int backlog = 511;        // nginx's on Linux
+  bool ipv6_only = true;    // a [::] socket takes no IPv4 connections
+  bool reuse_port = false;  //
+  bool keepalive = true;    // TCP keep-alive for what is accepted, so that dead peers are noticed behind middle boxes
+};
+
+// A bound, listening, non-blocking socket that exec closes; accepted sockets inherit TCP_NODELAY and keep-alive from
+// it. The error is nginx's: "bind() to 0.0.0.0:443 failed (98: Address already in use)".
+Result<Fd> open_listener(const Address& address, const ListenOptions& options);
+
+// Takes connections from one listening socket for as long as run() runs.
+//
+// When the process has no descriptors left, a spare one is given up to accept and close what waits: the peers learn at
+// once, and the listening socket does not keep the loop busy. Accepting goes on as soon as descriptors are free.
+//
+// Ownership: borrows the listening descriptor. Threading: one loop.
+class Acceptor {
+ public:
+  // Takes a connected, non-blocking socket. Must not throw.
+  using Take = std::function<void(Fd socket, const Address& peer)>;
+
+  // Trouble is logged once per episode: "accept4() failed (24: Too many open files)".
+  Acceptor(async::Loop& loop, int listener, Take take, observe::ErrorLog log);
+
+  // Ends only by async::Cancelled: spawn it under a scope, cancel that to stop accepting.
+  async::Task<void> run();
+
+ private:
+  enum class Outcome : unsigned char { Taken, Empty, Pause };
+  Outcome accept_one();
+  Outcome shed_one();
+
+  async::Loop& loop_;
+  int listener_;
+  Take take_;
+  observe::ErrorLog log_;
+  Fd spare_;
+  bool in_trouble_ = false;
+};
+
+// Deals connections to the loops in turn, each on its own thread. One acceptor and a dealer serve N loops: connections
+// are long-lived (keep-alive, large blobs), so an equal share of them is what balances, and no loop is woken in vain,
+// as all would be if they shared the socket in libevent's level-triggered epoll.
+//
+// Ownership: borrows the loops. Threading: deal() on one loop only.
+class RoundRobin {
+ public:
+  // Called on the loop that got the connection; shared by all of them.
+  using Serve = std::function<void(async::Loop& loop, Fd socket, const Address& peer)>;
+
+  RoundRobin(std::vector<async::Loop*> loops, Serve serve);
+  void deal(Fd socket, const Address& peer);
+
+ private:
+  std::vector<async::Loop*> loops_;
+  std::shared_ptr<const Serve> serve_;  // outlives this in what was posted
+  std::size_t next_ = 0;
+};
+
+}  // namespace caisson::net

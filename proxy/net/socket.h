@@ -1,0 +1,77 @@
+// A connected non-blocking stream socket with the waits of its loop. PlainTransport is little more; tls::TlsTransport
+// puts records between.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <span>
+
+#include "async/loop.h"
+#include "base/handle.h"
+#include "base/result.h"
+#include "net/address.h"
+#include "net/transport.h"
+
+namespace caisson::net {
+
+// Ownership: owns the descriptor. Threading and errors: as Transport.
+class Socket {
+ public:
+  // REQUIRES: `fd` is non-blocking.
+  Socket(async::Loop& loop, Fd fd) : loop_(loop), fd_(std::move(fd)), poll_(loop, fd_.get()) {}
+
+  async::Task<std::size_t> read(std::span<std::byte> into, Milliseconds idle);  // 0 at the end
+  // Writes all of it; `parts` is used up on the way.
+  async::Task<void> write(std::span<iovec> parts, Milliseconds idle);
+  // Writes what goes out without waiting, for last words. Errors are ignored.
+  std::size_t write_now(std::span<const std::byte> bytes) noexcept;
+  async::Task<void> wait_readable(Milliseconds idle);
+  async::Task<void> wait_closed();
+
+  void half_close() noexcept;      // FIN after what was written
+  void reset_on_close() noexcept;  // RST at close
+  int fd() const noexcept { return fd_.get(); }
+
+ private:
+  // True when this socket has moved so much within one turn of the loop that the others should have theirs.
+  bool used_its_turn(std::size_t bytes) noexcept;
+
+  async::Loop& loop_;
+  Fd fd_;
+  async::Pollable poll_;  // after fd_: it goes first
+  std::chrono::steady_clock::time_point turn_;
+  std::size_t moved_this_turn_ = 0;
+};
+
+// Connects. The error is nginx's: "connect() failed (111: Connection refused)". Throws async::TimedOut, Cancelled.
+// TCP sockets come with TCP_NODELAY and keep-alive.
+async::Task<Result<Fd>> connect(Address to, Milliseconds limit);
+
+// Small writes go out at once. No effect on unix sockets.
+void set_no_delay(int fd) noexcept;
+// The kernel notices dead peers after about two minutes. No effect on unix sockets.
+void set_keepalive(int fd) noexcept;
+
+// "111: Connection refused", as nginx writes it in parentheses.
+std::string errno_text(int error_number);
+
+class PlainTransport final : public Transport {
+ public:
+  PlainTransport(async::Loop& loop, Fd fd) : socket_(loop, std::move(fd)) {}
+
+  using Transport::write;
+  async::Task<std::size_t> read(std::span<std::byte> into, Milliseconds idle) override;
+  async::Task<void> write(std::span<const std::span<const std::byte>> pieces, Milliseconds idle) override;
+  async::Task<void> wait_readable(Milliseconds idle) override;
+  bool has_pending() const noexcept override { return false; }
+  async::Task<void> wait_closed() override;
+  async::Task<void> shutdown(Milliseconds idle) override;
+  void reset() noexcept override { socket_.reset_on_close(); }
+  int fd() const noexcept override { return socket_.fd(); }
+
+ private:
+  Socket socket_;
+};
+
+}  // namespace caisson::net

@@ -1,0 +1,87 @@
+// An encrypted byte stream over a socket.
+//
+// OpenSSL never touches the socket: between them stands a BIO of our own that receives up to 64 KiB a system call
+// (several records) and sends up to 256 KiB. Its buffers are blocks that it gives back when they are empty, so an idle
+// connection holds none.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "net/socket.h"
+#include "net/transport.h"
+#include "tls/context.h"
+
+namespace caisson::tls {
+
+// The handshake came to nothing: no shared cipher, an alert of the peer, a certificate that does not verify. what() is
+// nginx's: "SSL_do_handshake() failed (SSL: error:...)".
+struct HandshakeFailed final : net::ConnectionLost {
+  using net::ConnectionLost::ConnectionLost;
+};
+
+// What the handshake agreed on.
+struct Facts {
+  std::string protocol;     // $ssl_protocol: "TLSv1.3"
+  std::string cipher;       // $ssl_cipher: "TLS_AES_256_GCM_SHA384"
+  std::string server_name;  // $ssl_server_name: what the client asked for, as it wrote it; empty: nothing
+  std::string alpn;         // "http/1.1"; empty: none agreed
+  bool session_reused = false;
+};
+
+// Whom a client connection means to reach.
+struct PeerName {
+  std::string server_name;  // sent as SNI (proxy_ssl_server_name on); empty: none. An IP address is never sent.
+  std::string verify_name;  // what the certificate must be for, where the context verifies: a DNS name or an IP address
+};
+
+// Waits for the first byte and tells whether it begins a TLS handshake; nothing is taken from the socket. A client that
+// speaks plain HTTP to a TLS port can so be answered through a net::PlainTransport. At the end of the stream: true.
+// Throws async::TimedOut, async::Cancelled, net::ConnectionLost.
+async::Task<bool> starts_with_tls(async::Loop& loop, int fd, net::Milliseconds limit);
+
+class TlsTransport final : public net::Transport {
+ public:
+  // The server's side.
+  TlsTransport(async::Loop& loop, Fd fd, std::shared_ptr<const ServerHosts> hosts);
+  // The client's side.
+  TlsTransport(async::Loop& loop, Fd fd, const ClientContext& context, const PeerName& peer);
+  ~TlsTransport() override;
+
+  // The first call, once; `limit` is for the whole of it. Throws HandshakeFailed, net::ConnectionLost, async::TimedOut,
+  // async::Cancelled; the transport is then good for destruction alone.
+  async::Task<void> handshake(net::Milliseconds limit);
+  const Facts& facts() const noexcept { return facts_; }
+
+  using Transport::write;
+  async::Task<std::size_t> read(std::span<std::byte> into, net::Milliseconds idle) override;
+  async::Task<void> write(std::span<const std::span<const std::byte>> pieces, net::Milliseconds idle) override;
+  async::Task<void> wait_readable(net::Milliseconds idle) override;
+  bool has_pending() const noexcept override;
+  async::Task<void> wait_closed() override;
+  async::Task<void> shutdown(net::Milliseconds idle) override;
+  void reset() noexcept override;
+  int fd() const noexcept override;
+
+ private:
+  class Wire;  // the BIO's two ends
+  struct FreeSsl {
+    void operator()(SSL* ssl) const noexcept;
+  };
+  void begin(SSL_CTX* context);
+  void encrypt(std::span<const std::byte> bytes);
+  async::Task<void> encrypt_and_flush(std::span<const std::byte> bytes, net::Milliseconds idle);
+  // Throws what a failed OpenSSL call means.
+  [[noreturn]] void fail(const char* call, int ssl_error);
+
+  std::unique_ptr<Wire> wire_;
+  std::shared_ptr<const ServerHosts> hosts_;
+  std::unique_ptr<SSL, FreeSsl> ssl_;  // before wire_ goes: its BIO refers to it
+  Facts facts_;
+  bool ended_ = false;   // a close_notify came
+  bool broken_ = false;  // a fatal error: OpenSSL allows no more calls on it
+};
+
+}  // namespace caisson::tls
