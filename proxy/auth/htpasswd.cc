@@ -12,7 +12,7 @@ namespace {
 // A file that is none (a binary, a log) shall not fill the error log.
 constexpr std::size_t most_warnings = 50;
 
-constexpr std::string_view make_a_line = "; make its line with: htpasswd -nbB USER PASSWORD";
+constexpr std::string_view make_a_line = "make the line with: htpasswd -nbB USER PASSWORD";
 
 // For a message: what could end a line or confuse a terminal becomes \xHH.
 std::string printable(std::string_view user) {
@@ -36,7 +36,7 @@ bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 Htpasswd Htpasswd::parse(std::string_view text, std::string_view file) {
   Htpasswd made(file);
   if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) {
-    made.warn(1, "the file is UTF-16 text, nobody can log in", "; write it again as plain text");
+    made.warn(1, "the file is UTF-16 text, nobody can log in", "write it again as plain text");
     return made;
   }
   if (text.starts_with("\xef\xbb\xbf")) {
@@ -48,9 +48,8 @@ Htpasswd Htpasswd::parse(std::string_view text, std::string_view file) {
     made.read_line(text.substr(0, end), number);
     text.remove_prefix(std::min(end + 1, text.size()));
   }
-  if (made.left_out_ > 0) {
-    made.warnings_.push_back(std::to_string(made.left_out_) + " more warnings about " + made.file_);
-  }
+  if (made.left_out_ > 0)
+    made.warnings_.back().message = std::to_string(made.left_out_ + 1) + " more such lines, the last one";
   made.choose_decoy();
   return made;
 }
@@ -93,12 +92,12 @@ void Htpasswd::read_line(std::string_view line, unsigned number) {
   ++usable_;
 }
 
-void Htpasswd::warn(unsigned line, std::string_view what, std::string_view mending) {
+void Htpasswd::warn(unsigned line, std::string_view what, std::string_view hint) {
   if (warnings_.size() == most_warnings) {
+    warnings_.pop_back();
     ++left_out_;
-    return;
   }
-  warnings_.push_back(std::string(what) + " in " + file_ + ':' + std::to_string(line) + std::string(mending));
+  warnings_.push_back({{file_, line}, std::string(what), std::string(hint)});
 }
 
 void Htpasswd::choose_decoy() {

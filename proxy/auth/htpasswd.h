@@ -16,11 +16,21 @@
 #include <vector>
 
 #include "auth/hash_scheme.h"
+#include "config/directive.h"
 
 namespace caisson::auth {
 
 class Htpasswd {
  public:
+  // Something about a line that its owner should know. No password or hash is in any.
+  struct Warning {
+    config::SourcePos at;
+    std::string message;
+    std::string hint;  // how to mend it; may be empty
+    // "MESSAGE in FILE:LINE (HINT)"
+    std::string text() const { return config::error_at(at, message, hint).what; }
+  };
+
   // `file` is the name that warnings give.
   static Htpasswd parse(std::string_view text, std::string_view file);
 
@@ -30,10 +40,11 @@ class Htpasswd {
   // does not know, so that the time of the answer does not tell. Null when nobody can log in.
   const StoredHash* decoy() const noexcept { return decoy_; }
 
+  const std::string& file() const noexcept { return file_; }
   // Users that can log in.
   std::size_t users() const noexcept { return usable_; }
-  // In the order of the lines, each of the form "... in FILE:LINE...". No password or hash is in any.
-  const std::vector<std::string>& warnings() const noexcept { return warnings_; }
+  // In the order of the lines.
+  const std::vector<Warning>& warnings() const noexcept { return warnings_; }
 
   Htpasswd(Htpasswd&&) = default;
   Htpasswd& operator=(Htpasswd&&) = default;
@@ -52,7 +63,7 @@ class Htpasswd {
 
   explicit Htpasswd(std::string_view file) : file_(file) {}
   void read_line(std::string_view line, unsigned number);
-  void warn(unsigned line, std::string_view what, std::string_view mending = {});
+  void warn(unsigned line, std::string_view what, std::string_view hint = {});
   void choose_decoy();
 
   std::string file_;
@@ -61,7 +72,7 @@ class Htpasswd {
   const StoredHash* decoy_ = nullptr;
   std::size_t usable_ = 0;
   std::size_t left_out_ = 0;
-  std::vector<std::string> warnings_;
+  std::vector<Warning> warnings_;
 };
 
 }  // namespace caisson::auth

@@ -57,9 +57,9 @@ TEST_CASE("the tutorial's line with a space instead of a colon is reported with 
   const Htpasswd file = parsed("good:{SHA}rS7uKHTXnyVCt9RR2Lh+fJ2k/DM=\ntestuser test123\n");
   REQUIRE(file.warnings().size() == 1);
   CHECK(
-      file.warnings()[0] ==
-      "no colon between user and hash, nobody can log in with this line in conf/users:2; make its line with: htpasswd "
-      "-nbB USER PASSWORD");
+      file.warnings()[0].text() ==
+      "no colon between user and hash, nobody can log in with this line in conf/users:2 (make the line with: htpasswd "
+      "-nbB USER PASSWORD)");
   CHECK_FALSE(lets_in(file, "testuser", "test123"));
   CHECK_FALSE(lets_in(file, "testuser test123", ""));
   CHECK(lets_in(file, "good", "secret pw"));
@@ -68,12 +68,12 @@ TEST_CASE("the tutorial's line with a space instead of a colon is reported with 
 TEST_CASE("a user who cannot log in is named with the reason") {
   const Htpasswd file = parsed("a:$9$x\nbob:$2y$05$tooshort\n\n:{PLAIN}x\nlocked:!\n");
   REQUIRE(file.warnings().size() == 4);
-  CHECK(file.warnings()[1] ==
+  CHECK(file.warnings()[1].text() ==
         "user \"bob\" cannot log in: its bcrypt hash is damaged (cut off, or with characters that do not belong there) "
         "in "
-        "conf/users:2; make its line with: htpasswd -nbB USER PASSWORD");
-  CHECK(file.warnings()[2].starts_with("no user before the colon"));
-  CHECK(file.warnings()[3].find("in conf/users:5") != std::string::npos);
+        "conf/users:2 (make the line with: htpasswd -nbB USER PASSWORD)");
+  CHECK(file.warnings()[2].message.starts_with("no user before the colon"));
+  CHECK(file.warnings()[3].at.line == 5);
   CHECK(file.users() == 0);
   CHECK(file.decoy() == nullptr);
 }
@@ -82,7 +82,7 @@ TEST_CASE("a line as htpasswd -p writes it works, with a warning") {
   const Htpasswd file = parsed("bob:secret pw\n");
   CHECK(lets_in(file, "bob", "secret pw"));
   REQUIRE(file.warnings().size() == 1);
-  CHECK(file.warnings()[0].starts_with("user \"bob\": its password stands in clear in conf/users:1;"));
+  CHECK(file.warnings()[0].text().starts_with("user \"bob\": its password stands in clear in conf/users:1 ("));
 }
 
 TEST_CASE("a password in clear with a colon is not cut short at it") {
@@ -95,7 +95,7 @@ TEST_CASE("a first line that cannot log in hides a later one that could, as in n
   const Htpasswd file = parsed("bob:\nbob:{PLAIN}x\n");
   CHECK(file.find("bob") == nullptr);
   REQUIRE(file.warnings().size() == 2);
-  CHECK(file.warnings()[1] == "user \"bob\" has a line already (line 1), this one never counts in conf/users:2");
+  CHECK(file.warnings()[1].text() == "user \"bob\" has a line already (line 1), this one never counts in conf/users:2");
 }
 
 TEST_CASE("files that editors of other systems write") {
@@ -103,12 +103,12 @@ TEST_CASE("files that editors of other systems write") {
                "b\0o\0b\0")
             .warnings()
             .at(0)
-            .find("UTF-16") != std::string::npos);
+            .message.find("UTF-16") != std::string::npos);
   const Htpasswd file = parsed(
       "\xef\xbb\xbf"
       "bob:{PLAIN}x\r\n");
   CHECK(lets_in(file, "bob", "x"));
-  CHECK(file.warnings().at(0).find("byte order mark") != std::string::npos);
+  CHECK(file.warnings().at(0).message.find("byte order mark") != std::string::npos);
 }
 
 TEST_CASE("no warning holds a password, a hash or a control character") {
@@ -122,7 +122,8 @@ TEST_CASE("no warning holds a password, a hash or a control character") {
   }
   const Htpasswd file = parsed(text);
   CHECK(file.warnings().size() >= 14);
-  for (const std::string& warning : file.warnings()) {
+  for (const Htpasswd::Warning& made : file.warnings()) {
+    const std::string warning = made.text();
     CAPTURE(warning);
     CHECK(warning.find(marker) == std::string::npos);
     CHECK(std::all_of(warning.begin(), warning.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x20; }));
@@ -133,8 +134,9 @@ TEST_CASE("a file that is none does not flood the log") {
   std::string text;
   for (int i = 0; i < 1000; ++i) text += "no colon here\n";
   const Htpasswd file = parsed(text);
-  CHECK(file.warnings().size() == 51);
-  CHECK(file.warnings().back() == "950 more warnings about conf/users");
+  CHECK(file.warnings().size() == 50);
+  CHECK(file.warnings().back().text() ==
+        "951 more such lines, the last one in conf/users:1000 (make the line with: htpasswd -nbB USER PASSWORD)");
 }
 
 TEST_CASE("the decoy is of the most common scheme and parameters") {
