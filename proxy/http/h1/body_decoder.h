@@ -37,7 +37,7 @@ class BodyDecoder {
   bool done() const noexcept { return state_ == State::Done; }
 
   // How many more bytes of data follow for certain: the rest of a declared body or of the current chunk.
-  std::uint64_t known_rest() const noexcept { return rest_; }
+  std::uint64_t known_rest() const noexcept;
 
  private:
   enum class Chunk : std::uint8_t {

@@ -42,8 +42,8 @@ class LineReader {
   std::string_view line() const noexcept { return line_; }
   // After Outcome::Line: its length on the wire.
   std::size_t wire_length() const noexcept { return wire_length_; }
-  // What came of an unfinished line.
-  std::string_view pending() const noexcept { return kept_; }
+  // After NeedMore and TooLong: what came of the unfinished line, at most `limit` bytes.
+  std::string_view pending() const noexcept { return whole_ ? std::string_view() : std::string_view(kept_); }
   void reset() noexcept;
 
  private:
@@ -63,6 +63,10 @@ struct FieldLine {
 // Reads a line that is not empty, as nginx does: a field without a colon has an empty value; a folded line, an empty
 // name, a space or control character in the name, CR or NUL in the value are refused (nothing).
 std::optional<FieldLine> parse_field_line(std::string_view line, bool underscores_allowed) noexcept;
+
+// What may be written into a head: no field can end its line, or look like two.
+bool is_fit_name(std::string_view name) noexcept;
+bool is_fit_value(std::string_view value) noexcept;
 
 // A refused line for the log: its name up to the byte that is wrong, and no part of its value.
 std::string loggable_field_line(std::string_view line);

@@ -55,7 +55,8 @@ class RequestParser {
   enum class Phase : std::uint8_t { BeforeLine, Line, Fields, Done };
 
   std::size_t skip_empty_lines(std::string_view bytes);
-  bool check_method_so_far(std::string_view bytes);
+  bool method_goes_on(std::string_view bytes);
+  void keep_line(std::string_view rest);
   std::size_t line_limit() const noexcept;
   void account(std::size_t line_length) noexcept;
   void refuse_too_long();

@@ -19,7 +19,6 @@ struct ParsedResponse {
   BodySize body;      // what follows on the wire (RFC 9112 section 6.3)
   Version version = Version::Http11;
   bool keep_alive = false;  // the connection may be used again once the body was read to its end
-  std::string upgrade;      // of a 101: the protocol
 
   bool interim() const noexcept { return head.status < 200 && head.status != 101; }
 };
