@@ -2,6 +2,7 @@
 
 #include <event2/event.h>
 #include <event2/thread.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -39,6 +40,39 @@ struct Loop::Shared {
   }
 };
 
+// The wait for a peer's FIN or reset. libevent 2.1 tells EV_CLOSED only for a FIN: a reset (EPOLLERR) counts as
+// readable and writable, and where neither is waited for, its level-triggered epoll reports it for ever, and
+// event_base_loop() spins without returning. So these waits stand in an epoll instance of their own, edge-triggered,
+// which the loop watches like any other descriptor.
+struct Loop::Closures {
+  explicit Closures(event_base* base) : epoll(::epoll_create1(EPOLL_CLOEXEC)) {
+    if (!epoll) throw std::system_error(errno, std::generic_category(), "epoll_create1");
+    const auto on_any = [](int fd, short, void*) { tell(fd); };
+    any.reset(event_new(base, epoll.get(), EV_READ | EV_PERSIST, on_any, nullptr));
+    if (!any) throw std::bad_alloc();
+    event_add(any.get(), nullptr);
+  }
+
+  void watch(Pollable& who, int fd) {
+    epoll_event wanted{};
+    wanted.events = EPOLLRDHUP | EPOLLET;  // EPOLLERR and EPOLLHUP come unasked
+    wanted.data.ptr = &who;
+    if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &wanted) != 0) {
+      throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+    }
+  }
+  void forget(int fd) noexcept { ::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, fd, nullptr); }
+
+  static void tell(int fd) {
+    epoll_event events[64];
+    const int n = ::epoll_wait(fd, events, 64, 0);
+    for (int i = 0; i < n; ++i) static_cast<Pollable*>(events[i].data.ptr)->on_peer_closed();
+  }
+
+  Fd epoll;
+  std::unique_ptr<event, FreeWith<&event_free>> any;
+};
+
 void Loop::FreeBase::operator()(event_base* base) const noexcept { event_base_free(base); }
 
 Loop::Loop() : shared_(std::make_unique<Shared>()), now_(std::chrono::steady_clock::now()) {
@@ -46,7 +80,6 @@ Loop::Loop() : shared_(std::make_unique<Shared>()), now_(std::chrono::steady_clo
   if (config == nullptr) throw std::bad_alloc();
   // Adding and taking back an event within one turn then costs no system call. Each loop belongs to one thread.
   event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST | EVENT_BASE_FLAG_NOLOCK);
-  event_config_require_features(config, EV_FEATURE_EARLY_CLOSE);
   base_.reset(event_base_new_with_config(config));
   event_config_free(config);
   if (!base_) throw std::system_error(ENOMEM, std::generic_category(), "event_base_new_with_config");
@@ -60,6 +93,7 @@ Loop::Loop() : shared_(std::make_unique<Shared>()), now_(std::chrono::steady_clo
   shared_->wake_event = event_new(base_.get(), shared_->wake.get(), EV_READ | EV_PERSIST, on_wake, nullptr);
   if (shared_->wake_event == nullptr) throw std::bad_alloc();
   event_add(shared_->wake_event, nullptr);
+  closures_ = std::make_unique<Closures>(base_.get());
 
   previous_ = current_loop;
   current_loop = this;
@@ -67,7 +101,8 @@ Loop::Loop() : shared_(std::make_unique<Shared>()), now_(std::chrono::steady_clo
 
 Loop::~Loop() {
   assert(spawned_ == 0);
-  shared_.reset();  // its event before its base
+  closures_.reset();  // their events before their base
+  shared_.reset();
   current_loop = previous_;
 }
 
@@ -195,17 +230,31 @@ Pollable::Pollable(Loop& loop, int fd) : loop_(loop), fd_(fd) {
   for (Slot& s : slots_) s.owner = this;
 }
 
-Pollable::~Pollable() = default;
+Pollable::~Pollable() {
+  if (watched_) loop_.closures_->forget(fd_);
+}
+
+void Pollable::on_peer_closed() noexcept {
+  peer_closed_ = true;
+  Wait* waiting = std::exchange(slot(Direction::Closed).waiting, nullptr);
+  if (waiting != nullptr) waiting->finish(Suspension::Outcome::Ready);
+}
 
 void Pollable::FreeEvent::operator()(event* e) const noexcept { event_free(e); }
 
 void Pollable::Wait::start() {
   Slot& slot = owner_.slot(direction_);
   assert(slot.waiting == nullptr);
+  if (direction_ == Direction::Closed) {
+    if (owner_.peer_closed_) return finish(Outcome::Ready);
+    if (!owner_.watched_) owner_.loop_.closures_->watch(owner_, owner_.fd_);
+    owner_.watched_ = true;
+    slot.waiting = this;
+    return;
+  }
   if (!slot.registration) {
-    constexpr short kinds[] = {EV_READ, EV_WRITE, EV_CLOSED};
-    slot.registration.reset(event_new(owner_.loop_.base(), owner_.fd_, kinds[static_cast<std::size_t>(direction_)],
-                                      &Wait::on_event, &slot));
+    const short kind = direction_ == Direction::Read ? EV_READ : EV_WRITE;
+    slot.registration.reset(event_new(owner_.loop_.base(), owner_.fd_, kind, &Wait::on_event, &slot));
     if (!slot.registration) throw std::bad_alloc();
   }
   slot.waiting = this;
@@ -219,7 +268,7 @@ void Pollable::Wait::start() {
 
 void Pollable::Wait::stop() noexcept {
   Slot& slot = owner_.slot(direction_);
-  event_del(slot.registration.get());
+  if (slot.registration) event_del(slot.registration.get());
   slot.waiting = nullptr;
 }
 

@@ -66,7 +66,9 @@ class Loop {
   std::chrono::steady_clock::time_point now() const noexcept { return now_; }
 
  private:
-  struct Shared;  // what post() touches from other threads
+  friend class Pollable;
+  struct Shared;    // what post() touches from other threads
+  struct Closures;  // who waits for its peer to close
   struct Root;
   struct FreeBase {
     void operator()(event_base* base) const noexcept;
@@ -77,6 +79,7 @@ class Loop {
 
   std::unique_ptr<event_base, FreeBase> base_;
   std::unique_ptr<Shared> shared_;
+  std::unique_ptr<Closures> closures_;
   CancelScope scope_;
   std::vector<std::coroutine_handle<>> ready_;
   std::vector<std::coroutine_handle<>> running_;
@@ -149,7 +152,7 @@ class Pollable {
     friend class Pollable;
     void start() override;
     void stop() noexcept override;
-    static void on_event(int fd, short what, void* self);
+    static void on_event(int fd, short what, void* slot);
 
     Pollable& owner_;
     Direction direction_;
@@ -163,6 +166,7 @@ class Pollable {
   Wait closed() noexcept { return {*this, Direction::Closed, no_timeout}; }
 
  private:
+  friend struct Loop::Closures;
   struct FreeEvent {
     void operator()(event* e) const noexcept;
   };
@@ -171,11 +175,14 @@ class Pollable {
     Wait* waiting = nullptr;
     Pollable* owner = nullptr;
   };
+  void on_peer_closed() noexcept;
   Slot& slot(Direction direction) noexcept { return slots_[static_cast<std::size_t>(direction)]; }
 
   Loop& loop_;
   int fd_;
   Slot slots_[3];
+  bool watched_ = false;      // the loop's Closures know the descriptor
+  bool peer_closed_ = false;  // they have told
 };
 
 // A flag that coroutines of one loop can wait for. set() wakes all that wait; later waits end at once until reset().

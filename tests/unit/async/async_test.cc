@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -85,8 +86,8 @@ TEST_CASE("any cancels and joins the slower branch") {
 TEST_CASE("both cancels and joins the other branch when one fails, and rethrows") {
   bool cancelled = false;
   CHECK_THROWS_AS(run([&](Loop& loop) -> Task<void> {
-                    return [](Loop& l, bool& seen) -> Task<void> { co_await both(forever(l, seen), fails()); }(loop,
-                                                                                                            cancelled);
+                    return [](Loop& l, bool& seen) -> Task<void> { co_await both(forever(l, seen), fails()); }(
+                                                       loop, cancelled);
                   }),
                   std::runtime_error);
   CHECK(cancelled);
@@ -95,9 +96,8 @@ TEST_CASE("both cancels and joins the other branch when one fails, and rethrows"
 TEST_CASE("a deadline ends a task with TimedOut") {
   bool cancelled = false;
   CHECK_THROWS_AS(run([&](Loop& loop) -> Task<void> {
-                    return [](Loop& l, bool& seen) -> Task<void> {
-                      co_await with_deadline(1ms, forever(l, seen));
-                    }(loop, cancelled);
+                    return [](Loop& l, bool& seen) -> Task<void> { co_await with_deadline(1ms, forever(l, seen)); }(
+                                                       loop, cancelled);
                   }),
                   TimedOut);
   CHECK(cancelled);
@@ -159,6 +159,42 @@ TEST_CASE("a descriptor becomes readable, times out, and tells that its peer clo
   CHECK(seen == "timeout readable closed");
 }
 
+// libevent alone reports a reset as readable and writable only, and spins when nobody waits for either.
+TEST_CASE("a reset ends the wait for the peer's close, also with unread bytes before it") {
+  const Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  REQUIRE(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+  REQUIRE(::listen(listener.get(), 1) == 0);
+  REQUIRE(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  Fd peer(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  REQUIRE(::connect(peer.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+  const Fd accepted(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  REQUIRE(accepted);
+
+  int seen = 0;
+  run([&](Loop& loop) -> Task<void> {
+    return [](Loop& l, int fd, Fd& other, int& count) -> Task<void> {
+      Pollable poll(l, fd);
+      REQUIRE(::write(other.get(), "x", 1) == 1);
+      const linger now{1, 0};
+      REQUIRE(::setsockopt(other.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now) == 0);
+      const auto outcome = co_await any([](Pollable& p) -> Task<void> { co_await p.closed(); }(poll),
+                                        [](Loop& inner, Fd& end) -> Task<void> {
+                                          co_await inner.sleep_for(1ms);  // the wait stands before the reset comes
+                                          end.reset();
+                                          co_await inner.sleep_for(10s);
+                                        }(l, other));
+      if (outcome.index() == 0) ++count;
+      co_await poll.closed();  // what is over stays over
+      ++count;
+    }(loop, accepted.get(), peer, seen);
+  });
+  CHECK(seen == 2);
+}
+
 TEST_CASE("a pool runs work on another thread and resumes on the loop's") {
   BlockingPool pool(2, 8);
   const auto here = std::this_thread::get_id();
@@ -184,10 +220,9 @@ TEST_CASE("a pool runs work on another thread and resumes on the loop's") {
 
 TEST_CASE("a full pool says Busy") {
   BlockingPool pool(1, 0);
-  CHECK_THROWS_AS(run([&](Loop&) -> Task<void> {
-                    return [](BlockingPool& p) -> Task<void> { co_await p.run([] {}); }(pool);
-                  }),
-                  Busy);
+  CHECK_THROWS_AS(
+      run([&](Loop&) -> Task<void> { return [](BlockingPool& p) -> Task<void> { co_await p.run([] {}); }(pool); }),
+      Busy);
 }
 
 TEST_CASE("a signal wakes all that wait for it") {
