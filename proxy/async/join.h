@@ -143,6 +143,21 @@ Task<T> with_deadline(std::chrono::milliseconds limit, Task<T> task) {
   if constexpr (!std::is_void_v<T>) co_return std::move(std::get<0>(outcome));
 }
 
+// Runs the task under a scope of the caller's choice: whoever holds the scope can end just this wait. The scope is made
+// under current_scope(), so that the outer one still counts.
+template <class T>
+struct Under {
+  Task<T> task;
+  CancelScope& scope;
+  bool await_ready() const noexcept { return false; }
+  bool await_suspend(std::coroutine_handle<> self) { return task.start(self, &scope); }
+  T await_resume() { return task.await_resume(); }
+};
+template <class T>
+Under<T> under(CancelScope& scope, Task<T> task) {
+  return {std::move(task), scope};
+}
+
 // Runs the task to its end although the caller's scope may be cancelled: for asynchronous clean-up such as parking an
 // interrupted upload. Keep it short: nothing can end it early.
 template <class T>

@@ -17,7 +17,8 @@
 
 namespace caisson::http {
 
-// What is known of the connection that a request came on. Constant while the connection lives, but for `requests`.
+// What is known of the connection that a request came on. Constant while the connection lives, but for `requests`
+// and `pipelined`.
 struct ConnectionInfo {
   std::uint64_t serial = 0;    // $connection
   std::uint64_t requests = 0;  // $connection_requests
@@ -29,6 +30,7 @@ struct ConnectionInfo {
   std::string tls_protocol;  // "TLSv1.3"
   std::string tls_cipher;
   std::string tls_server_name;  // SNI, lower case
+  bool pipelined = false;       // $pipe: this request came before the last response had left
   std::size_t listener = 0;     // which listening socket: an index into the settings' list
 };
 
@@ -38,8 +40,10 @@ class Responder {
   virtual ~Responder() = default;
   // Sends an interim response (1xx).
   virtual async::Task<void> inform(const ResponseHead& interim) = 0;
-  // Sends the final head. The body's size is the head's Content-Length; without one it is streamed. Once.
+  // Sends the final head, now. The body's size is the head's Content-Length; without one it is streamed. Once.
   virtual async::Task<void> start(ResponseHead head) = 0;
+  // A head and its whole body at once, in the place of start() and body(). Its Content-Length is set already.
+  virtual async::Task<void> send(ResponseHead head, std::string body);
   // The body's sink, after start(). For a response without a body (HEAD, 204, 304) it takes and drops bytes.
   virtual BodyWriter& body() = 0;
   // After a 101: the connection's raw bytes, both ways. The request body reader then yields what the client sends.
@@ -107,7 +111,11 @@ class Exchange {
   // Not zero: the wire form of this request is broken, and this status is to be answered. Nothing else of the request
   // may be trusted. The connection closes after it.
   unsigned refused() const noexcept { return refused_; }
-  void refuse(unsigned status) noexcept { refused_ = status; }
+  const std::string& refusal() const noexcept { return refusal_; }  // why, for the log
+  void refuse(unsigned status, std::string why) {
+    refused_ = status;
+    refusal_ = std::move(why);
+  }
 
   void on_head(HeadStage stage) { head_stage_ = std::move(stage); }
 
@@ -134,6 +142,7 @@ class Exchange {
   ConnectionPolicy policy_;
   Traffic traffic_;
   unsigned refused_ = 0;
+  std::string refusal_;
   unsigned status_ = 0;
 };
 

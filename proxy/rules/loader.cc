@@ -55,9 +55,10 @@ void Loader::apply(const config::Directive& directive) {
   if (Result<void> done = meaning->apply(*this, directive); !done.ok()) note(std::move(done).error());
 }
 
-Level& Loader::read_block(const config::Directive& directive, Block kind) {
+Level& Loader::read_block(const config::Directive& directive, Block kind, const std::function<void(Level&)>& prepare) {
   Level* const outer = level_;
   level_ = &outer->add_inner(kind, directive.at);
+  if (prepare) prepare(*level_);
   for (const config::Directive& inner : directive.block) apply(inner);
   Level& made = *level_;
   for (const auto& [at, hook] : language_.block_ends_) {

@@ -20,6 +20,9 @@
 namespace caisson::async {
 class BlockingPool;
 }
+namespace caisson::observe {
+class LogFiles;
+}
 
 namespace caisson::rules {
 
@@ -35,6 +38,7 @@ struct Services {
   async::BlockingPool* disk = nullptr;    // file system calls of the embedded registry
   async::BlockingPool* hashes = nullptr;  // password hashing
   async::BlockingPool* names = nullptr;   // name resolution
+  observe::LogFiles* logs = nullptr;      // the open logs; null: log directives are checked only
 };
 
 // A loaded configuration.
@@ -67,7 +71,8 @@ class Loader {
   Level& level() noexcept { return *level_; }
   Level& root() noexcept { return settings_->root; }
   // A new level inside the current one, filled with the directive's block. Errors inside are noted, not returned.
-  Level& read_block(const config::Directive& directive, Block kind);
+  // `prepare` gets the new level before the directives in it are read.
+  Level& read_block(const config::Directive& directive, Block kind, const std::function<void(Level&)>& prepare = {});
 
   Result<Template> compile(std::string_view text, const config::Directive& directive);
   Result<Regex> regex(std::string_view pattern, Regex::Case letters, const config::Directive& directive);

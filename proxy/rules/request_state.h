@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "http/exchange.h"
@@ -39,15 +40,25 @@ class RequestState final : public http::Exchange::Extension {
   std::string path;  // $uri
   std::string args;  // $args
   const Level* server = nullptr;
-  const Level* level = nullptr;                  // the location, or the `if` inside it, whose settings are in force
-  Captures captures;                             // $1 ...: of the last regex that matched
-  bool internal = false;                         // redirected by error_page, try_files, rewrite
+  std::string_view server_name;  // $server_name: the first name of the server block
+  const Level* level = nullptr;  // the location, or the `if` inside it, whose settings are in force
+  Captures captures;             // $1 ...: of the last regex that matched
+  bool rewritten = false;        // `rewrite` changed $uri: the raw target is not what is asked for any more
+  bool prefix_gone = false;       // by `rewrite ... break`: $uri need not begin with the location's prefix any more
+  bool internal = false;         // redirected by error_page, try_files, rewrite
+  bool error_page_used = false;  // one error page a request, unless recursive_error_pages
+  unsigned override_status = 0;  // what error_page makes of the status of the page that it brings; 0: as it is
+  bool completed = false;        // the response left whole
+  unsigned failed_status = 0;    // what the log says when no head left: 499, 408, 400
   const http::ResponseHead* response = nullptr;  // the head that leaves or has left; for $sent_http_* and logs
 
   template <class T>
   const T& settings() const {
     return level->get<T>();
   }
+
+  // The status that was sent, or what stands for it in logs.
+  unsigned status() const noexcept { return exchange.responded() ? exchange.status() : failed_status; }
 
   // The variable's value now; index from VariableTable.
   Value variable(std::size_t index);

@@ -1,0 +1,245 @@
+#include "gateway/access_log.h"
+
+#include <array>
+#include <cctype>
+#include <functional>
+#include <memory>
+#include <variant>
+
+#include "base/text.h"
+#include "observe/escape.h"
+#include "observe/log_file.h"
+#include "rules/loader.h"
+
+namespace caisson::gateway {
+
+using config::Directive;
+using rules::DirectiveSpec;
+using rules::Loader;
+
+namespace {
+
+// A log_format: text and variables, each value escaped.
+class Format {
+ public:
+  enum class Escape { Default, Json, None };
+
+  static Result<std::shared_ptr<const Format>> make(Loader& loader, const Directive& d, std::string_view text,
+                                                    Escape escape) {
+    auto made = std::make_shared<Format>();
+    made->escape_ = escape;
+    std::string literal;
+    while (!text.empty()) {
+      const std::size_t dollar = text.find('$');
+      literal += text.substr(0, dollar);
+      if (dollar == std::string_view::npos) break;
+      // One variable at a time, so that each value is escaped by itself.
+      std::size_t end = dollar + 1;
+      if (end < text.size() && text[end] == '{') {
+        end = text.find('}', end);
+        end = end == std::string_view::npos ? text.size() : end + 1;
+      } else {
+        while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) != 0 || text[end] == '_'))
+          ++end;
+      }
+      Result<rules::Template> variable = loader.compile(text.substr(dollar, end - dollar), d);
+      if (!variable.ok()) return std::move(variable).error();
+      made->pieces_.emplace_back(std::move(literal));
+      literal.clear();
+      made->pieces_.emplace_back(std::move(variable).value());
+      text.remove_prefix(end);
+    }
+    made->pieces_.emplace_back(std::move(literal));
+    return std::shared_ptr<const Format>(std::move(made));
+  }
+
+  std::string line(rules::RequestState& state) const {
+    std::string out;
+    for (const auto& piece : pieces_) {
+      if (const auto* literal = std::get_if<std::string>(&piece)) {
+        out += *literal;
+        continue;
+      }
+      const rules::Value value = std::get<rules::Template>(piece).value(state);
+      switch (escape_) {
+        case Escape::Default:
+          out += value && !value->empty() ? observe::escaped(*value) : "-";
+          break;
+        case Escape::Json:
+          if (value) out += observe::json_escaped(*value);
+          break;
+        case Escape::None:
+          if (value) out += *value;
+          break;
+      }
+    }
+    return out;
+  }
+
+ private:
+  Escape escape_ = Escape::Default;
+  std::vector<std::variant<std::string, rules::Template>> pieces_;
+};
+
+constexpr std::string_view combined =
+    "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent \"$http_referer\" "
+    "\"$http_user_agent\"";
+
+// The formats by name: at the http level.
+struct Formats {
+  std::vector<std::pair<std::string, std::shared_ptr<const Format>>> all;
+};
+
+struct AccessLog {
+  std::string path;  // complete; empty: not opened while only checking
+  std::string format_name;
+  std::shared_ptr<const Format> format;
+  std::shared_ptr<observe::LineWriter> writer;
+  std::optional<rules::Template> condition;  // if=
+  config::SourcePos at;
+};
+
+struct AccessLogs {
+  std::optional<std::vector<AccessLog>> logs;  // empty: off
+  void inherit(const AccessLogs& outer) { rules::inherit(logs, outer.logs); }
+};
+
+Result<void> add_format(Loader& loader, const Directive& d) {
+  auto escape = Format::Escape::Default;
+  std::size_t first = 1;
+  if (d.args[1].starts_with("escape=")) {
+    const std::string_view how = std::string_view(d.args[1]).substr(7);
+    if (how == "json") {
+      escape = Format::Escape::Json;
+    } else if (how == "none") {
+      escape = Format::Escape::None;
+    } else if (how != "default") {
+      return config::error_at(d.at, "unknown log format escaping \"" + std::string(how) + '"');
+    }
+    ++first;
+  }
+  std::string text;
+  for (std::size_t i = first; i < d.args.size(); ++i) text += d.args[i];
+  auto format = Format::make(loader, d, text, escape);
+  if (!format.ok()) return std::move(format).error();
+  auto& all = loader.level().own<Formats>().all;
+  for (const auto& [name, other] : all) {
+    if (name == d.args[0]) return config::error_at(d.at, "duplicate \"log_format\" name \"" + name + '"');
+  }
+  all.emplace_back(d.args[0], std::move(format).value());
+  return {};
+}
+
+Result<std::shared_ptr<observe::LineWriter>> open_log(Loader& loader, const std::string& path, std::size_t buffer) {
+  if (loader.services().logs == nullptr) return std::shared_ptr<observe::LineWriter>();
+  auto file = loader.services().logs->open(path);
+  if (!file.ok()) return std::move(file).error();
+  return std::make_shared<observe::LineWriter>(std::move(file).value(), buffer);
+}
+
+Result<void> add_access_log(Loader& loader, const Directive& d) {
+  auto& logs = loader.level().own<AccessLogs>().logs;
+  if (!logs) logs.emplace();
+  if (d.args[0] == "off") {
+    if (d.args.size() == 1) return {};
+    return config::error_at(d.at, "invalid parameter \"" + d.args[1] + '"');
+  }
+  if (d.args[0].starts_with("syslog:")) {
+    return config::error_at(d.at, "logging to syslog is not supported, write to a file or to /dev/stdout");
+  }
+  AccessLog log;
+  log.at = d.at;
+  log.path = loader.from_prefix(d.args[0]);
+  log.format_name = "combined";
+  std::size_t buffer = 0;
+  for (std::size_t i = 1; i < d.args.size(); ++i) {
+    const std::string& arg = d.args[i];
+    if (arg.starts_with("buffer=")) {
+      const auto size = config::parse_size(std::string_view(arg).substr(7));
+      if (!size || *size == 0) return config::error_at(d.at, "invalid buffer size \"" + arg.substr(7) + '"');
+      buffer = *size;
+    } else if (arg.starts_with("flush=") || arg == "gzip" || arg.starts_with("gzip=")) {
+      // a buffer is written out when it is full, at a reopen and at the end
+    } else if (arg.starts_with("if=")) {
+      Result<rules::Template> condition = loader.compile(std::string_view(arg).substr(3), d);
+      if (!condition.ok()) return std::move(condition).error();
+      log.condition = std::move(condition).value();
+    } else if (i == 1) {
+      log.format_name = arg;
+    } else {
+      return config::error_at(d.at, "invalid parameter \"" + arg + '"');
+    }
+  }
+  auto writer = open_log(loader, log.path, buffer);
+  if (!writer.ok()) return config::error_at(d.at, writer.error().what);
+  log.writer = std::move(writer).value();
+  logs->push_back(std::move(log));
+  return {};
+}
+
+// Formats may stand behind the logs that name them, so they are looked up when http{} is complete.
+Result<void> find_formats(Loader& loader, rules::Level& http) {
+  const Directive place{"log_format", {"combined"}, http.at(), {}, false};
+  auto made = Format::make(loader, place, combined, Format::Escape::Default);
+  if (!made.ok()) return std::move(made).error();
+  const std::shared_ptr<const Format> usual = std::move(made).value();
+
+  auto& top = http.own<AccessLogs>().logs;
+  if (!top) {  // nginx's default
+    AccessLog log;
+    log.path = loader.from_prefix("logs/access.log");
+    log.format_name = "combined";
+    log.at = http.at();
+    auto writer = open_log(loader, log.path, 0);
+    if (!writer.ok()) return std::move(writer).error();
+    log.writer = std::move(writer).value();
+    top.emplace();
+    top->push_back(std::move(log));
+  }
+  const auto& formats = http.own<Formats>().all;
+  const std::function<void(rules::Level&)> resolve = [&](rules::Level& level) {
+    if (level.has<AccessLogs>() && level.own<AccessLogs>().logs) {
+      for (AccessLog& log : *level.own<AccessLogs>().logs) {
+        if (log.format_name == "combined") log.format = usual;
+        for (const auto& [name, format] : formats) {
+          if (name == log.format_name) log.format = format;
+        }
+        if (!log.format) loader.note(config::error_at(log.at, "unknown log format \"" + log.format_name + '"'));
+      }
+    }
+    for (const auto& inner : level.inner()) resolve(*inner);
+  };
+  resolve(http);
+  return {};
+}
+
+constexpr unsigned log_blocks =
+    rules::Http | rules::Server | rules::Location | rules::IfInLocation | rules::LimitExcept;
+
+constexpr std::array directives = {
+    DirectiveSpec{"log_format", rules::Http, 2, rules::any_number, DirectiveSpec::Body::None, &add_format},
+    DirectiveSpec{"access_log", log_blocks, 1, 6, DirectiveSpec::Body::None, &add_access_log},
+    DirectiveSpec{"open_log_file_cache", log_blocks, 1, 4, DirectiveSpec::Body::None, nullptr},
+};
+
+}  // namespace
+
+void write_access_log(rules::RequestState& state) {
+  const auto& logs = state.settings<AccessLogs>().logs;
+  if (!logs) return;
+  for (const AccessLog& log : *logs) {
+    if (!log.writer) continue;
+    if (log.condition) {
+      const std::string holds = log.condition->expand(state);
+      if (holds.empty() || holds == "0") continue;
+    }
+    log.writer->write(log.format->line(state));
+  }
+}
+
+void describe_access_log(rules::Language& language) {
+  language.add_directives(directives);
+  language.add_block_end(rules::Http, &find_formats);
+}
+
+}  // namespace caisson::gateway

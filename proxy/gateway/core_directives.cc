@@ -1,0 +1,239 @@
+#include "gateway/core_directives.h"
+
+#include <array>
+#include <map>
+
+#include "base/text.h"
+#include "gateway/core_settings.h"
+#include "observe/log_file.h"
+#include "rules/loader.h"
+#include "rules/request_log.h"
+#include "rules/setters.h"
+
+namespace caisson::gateway {
+
+using config::Directive;
+using rules::DirectiveSpec;
+using rules::Loader;
+
+std::string server_name_for(const CoreSettings& settings) {
+  return settings.server_tokens.value_or("on") == "off" ? "caisson" : "caisson/" CAISSON_VERSION;
+}
+
+std::string media_type(const CoreSettings& settings, std::string_view path) {
+  static const std::map<std::string, std::string> usual = {
+      {"html", "text/html"}, {"gif", "image/gif"}, {"jpg", "image/jpeg"}};
+  const std::size_t dot = path.find_last_of("./");
+  if (dot != std::string_view::npos && path[dot] == '.') {
+    const auto& types = settings.types ? *settings.types : usual;
+    if (const auto found = types.find(text::lowered(path.substr(dot + 1))); found != types.end()) return found->second;
+  }
+  return settings.default_type.value_or("text/plain");
+}
+
+namespace {
+
+Result<void> read_http(Loader& loader, const Directive& d) {
+  for (const auto& other : loader.level().inner()) {
+    if (other->kind() == rules::Http) return config::config_error(d, "is duplicate");
+  }
+  loader.read_block(d, rules::Http);
+  return {};
+}
+
+Result<void> read_events(Loader& loader, const Directive& d) {
+  loader.read_block(d, rules::Events);
+  return {};
+}
+
+Result<void> set_user(Loader& loader, const Directive& d) {
+  auto& process = loader.root().own<ProcessSettings>();
+  if (process.user) return config::config_error(d, "is duplicate");
+  process.user = d.args[0];
+  if (d.args.size() == 2) process.group = d.args[1];
+  return {};
+}
+
+Result<void> set_worker_processes(Loader& loader, const Directive& d) {
+  auto& process = loader.root().own<ProcessSettings>();
+  if (process.worker_processes) return config::config_error(d, "is duplicate");
+  if (d.args[0] == "auto") {
+    process.worker_processes = 0;
+    return {};
+  }
+  const auto number = text::to_number(d.args[0]);
+  if (!number || *number == 0) return config::config_error(d, "invalid value \"" + d.args[0] + '"');
+  process.worker_processes = *number;
+  return {};
+}
+
+// Process settings stand in the main block or in events{}; both write to the root.
+template <auto Member>
+Result<void> set_process_number(Loader& loader, const Directive& d) {
+  auto& target = loader.root().own<ProcessSettings>().*Member;
+  if (target) return config::config_error(d, "is duplicate");
+  const Result<std::uint64_t> number = config::number_arg(d);
+  if (!number.ok()) return number.error();
+  target = number.value();
+  return {};
+}
+
+Result<void> set_pid(Loader& loader, const Directive& d) {
+  auto& process = loader.root().own<ProcessSettings>();
+  if (process.pid) return config::config_error(d, "is duplicate");
+  process.pid = loader.from_prefix(d.args[0]);
+  return {};
+}
+
+// error_log FILE [LEVEL]; several stand side by side.
+struct ErrorLogTargets {
+  std::vector<observe::ErrorLog::Target> targets;
+};
+
+Result<void> add_error_log(Loader& loader, const Directive& d) {
+  observe::Level level = observe::Level::Error;
+  if (d.args.size() == 2) {
+    const auto named = observe::level_named(d.args[1]);
+    if (!named) return config::error_at(d.at, "invalid log level \"" + d.args[1] + '"');
+    level = *named;
+  }
+  if (d.args[0].starts_with("syslog:") || d.args[0].starts_with("memory:")) {
+    return config::error_at(d.at, "\"" + d.args[0] + "\" is not supported, log to a file or to stderr");
+  }
+  if (loader.services().logs == nullptr) return {};
+  auto file = loader.services().logs->open(d.args[0] == "stderr" ? "stderr" : loader.from_prefix(d.args[0]));
+  if (!file.ok()) return config::error_at(d.at, file.error().what);
+  auto& targets = loader.level().own<ErrorLogTargets>().targets;
+  targets.push_back({std::move(file).value(), level});
+  loader.level().own<rules::ErrorLogSettings>().log = observe::ErrorLog(targets);
+  return {};
+}
+
+Result<void> set_keepalive_timeout(Loader& loader, const Directive& d) {
+  auto& settings = loader.level().own<CoreSettings>();
+  if (settings.keepalive_timeout) return config::config_error(d, "is duplicate");
+  const auto idle = config::milliseconds_arg(d, 0);
+  if (!idle.ok()) return idle.error();
+  settings.keepalive_timeout = idle.value();
+  if (d.args.size() == 2) {
+    const auto told = config::milliseconds_arg(d, 1);
+    if (!told.ok()) return told.error();
+    settings.keepalive_header = told.value();
+  }
+  return {};
+}
+
+Result<void> set_large_buffers(Loader& loader, const Directive& d) {
+  auto& settings = loader.level().own<ServerSettings>();
+  if (settings.large_header_buffers) return config::config_error(d, "is duplicate");
+  const auto count = config::number_arg(d, 0);
+  if (!count.ok()) return count.error();
+  const auto size = config::size_arg(d, 1);
+  if (!size.ok()) return size.error();
+  settings.large_header_buffers = count.value();
+  settings.large_header_buffer_size = size.value();
+  return {};
+}
+
+Result<void> read_types(Loader& loader, const Directive& d) {
+  auto& types = loader.level().own<CoreSettings>().types;
+  if (!types) types.emplace();
+  for (const Directive& line : d.block) {
+    for (const std::string& extension : line.args) (*types)[text::lowered(extension)] = line.name;
+  }
+  return {};
+}
+
+Result<void> set_server_tokens(Loader& loader, const Directive& d) {
+  auto& tokens = loader.level().own<CoreSettings>().server_tokens;
+  if (tokens) return config::config_error(d, "is duplicate");
+  if (d.args[0] != "on" && d.args[0] != "off" && d.args[0] != "build") {
+    return config::error_at(d.at, "invalid value \"" + d.args[0] + "\" in \"server_tokens\" directive");
+  }
+  tokens = d.args[0];
+  return {};
+}
+
+Result<void> set_internal(Loader& loader, const Directive&) {
+  loader.level().own<CoreSettings>().internal = true;
+  return {};
+}
+
+constexpr unsigned everywhere = rules::Http | rules::Server | rules::Location;
+constexpr unsigned http_server = rules::Http | rules::Server;
+constexpr auto none = DirectiveSpec::Body::None;
+constexpr auto required = DirectiveSpec::Body::Required;
+
+constexpr std::array directives = {
+    // blocks
+    DirectiveSpec{"events", rules::Main, 0, 0, required, &read_events},
+    DirectiveSpec{"http", rules::Main, 0, 0, required, &read_http},
+    // process
+    DirectiveSpec{"user", rules::Main, 1, 2, none, &set_user},
+    DirectiveSpec{"worker_processes", rules::Main, 1, 1, none, &set_worker_processes},
+    DirectiveSpec{"worker_rlimit_nofile", rules::Main, 1, 1, none,
+                  &set_process_number<&ProcessSettings::worker_rlimit_nofile>},
+    DirectiveSpec{"worker_shutdown_timeout", rules::Main, 1, 1, none,
+                  &rules::set_milliseconds<&ProcessSettings::worker_shutdown_timeout>},
+    DirectiveSpec{"pid", rules::Main, 1, 1, none, &set_pid},
+    DirectiveSpec{"daemon", rules::Main, 1, 1, none, &rules::set_flag<&ProcessSettings::daemon>},
+    DirectiveSpec{"master_process", rules::Main, 1, 1, none, &rules::set_flag<&ProcessSettings::master_process>},
+    DirectiveSpec{"worker_connections", rules::Events, 1, 1, none,
+                  &set_process_number<&ProcessSettings::worker_connections>},
+    DirectiveSpec{"worker_cpu_affinity", rules::Main, 1, rules::any_number, none, nullptr},
+    DirectiveSpec{"worker_priority", rules::Main, 1, 1, none, nullptr},
+    DirectiveSpec{"pcre_jit", rules::Main, 1, 1, none, nullptr},
+    DirectiveSpec{"use", rules::Events, 1, 1, none, nullptr},
+    DirectiveSpec{"multi_accept", rules::Events, 1, 1, none, nullptr},
+    DirectiveSpec{"accept_mutex", rules::Events, 1, 1, none, nullptr},
+    DirectiveSpec{"error_log", rules::Main | everywhere, 1, 2, none, &add_error_log},
+    // the client's side
+    DirectiveSpec{"client_max_body_size", everywhere, 1, 1, none,
+                  &rules::set_offset<&CoreSettings::client_max_body_size>},
+    DirectiveSpec{"client_body_timeout", everywhere, 1, 1, none,
+                  &rules::set_milliseconds<&CoreSettings::client_body_timeout>},
+    DirectiveSpec{"client_header_timeout", http_server, 1, 1, none,
+                  &rules::set_milliseconds<&ServerSettings::client_header_timeout>},
+    DirectiveSpec{"client_header_buffer_size", http_server, 1, 1, none,
+                  &rules::set_size<&ServerSettings::client_header_buffer_size>},
+    DirectiveSpec{"large_client_header_buffers", http_server, 2, 2, none, &set_large_buffers},
+    DirectiveSpec{"ignore_invalid_headers", http_server, 1, 1, none,
+                  &rules::set_flag<&ServerSettings::ignore_invalid_headers>},
+    DirectiveSpec{"underscores_in_headers", http_server, 1, 1, none,
+                  &rules::set_flag<&ServerSettings::underscores_in_headers>},
+    DirectiveSpec{"merge_slashes", http_server, 1, 1, none, &rules::set_flag<&ServerSettings::merge_slashes>},
+    DirectiveSpec{"send_timeout", everywhere, 1, 1, none, &rules::set_milliseconds<&CoreSettings::send_timeout>},
+    DirectiveSpec{"keepalive_timeout", everywhere, 1, 2, none, &set_keepalive_timeout},
+    DirectiveSpec{"keepalive_requests", everywhere, 1, 1, none, &rules::set_number<&CoreSettings::keepalive_requests>},
+    DirectiveSpec{"chunked_transfer_encoding", everywhere, 1, 1, none,
+                  &rules::set_flag<&CoreSettings::chunked_transfer_encoding>},
+    DirectiveSpec{"server_tokens", everywhere, 1, 1, none, &set_server_tokens},
+    DirectiveSpec{"default_type", everywhere, 1, 1, none, &rules::set_text<&CoreSettings::default_type>},
+    DirectiveSpec{"types", everywhere, 0, 0, required, &read_types},
+    DirectiveSpec{"absolute_redirect", everywhere, 1, 1, none, &rules::set_flag<&CoreSettings::absolute_redirect>},
+    DirectiveSpec{"server_name_in_redirect", everywhere, 1, 1, none,
+                  &rules::set_flag<&CoreSettings::server_name_in_redirect>},
+    DirectiveSpec{"port_in_redirect", everywhere, 1, 1, none, &rules::set_flag<&CoreSettings::port_in_redirect>},
+    DirectiveSpec{"internal", rules::Location, 0, 0, none, &set_internal},
+    // accepted: we stream, and the kernel's and our own buffers have no such sizes
+    DirectiveSpec{"sendfile", everywhere | rules::IfInLocation, 1, 1, none, nullptr},
+    DirectiveSpec{"tcp_nopush", everywhere, 1, 1, none, nullptr},
+    DirectiveSpec{"tcp_nodelay", everywhere, 1, 1, none, nullptr},
+    DirectiveSpec{"client_body_buffer_size", everywhere, 1, 1, none, nullptr},
+    DirectiveSpec{"client_body_temp_path", everywhere, 1, 4, none, nullptr},
+    DirectiveSpec{"reset_timedout_connection", everywhere, 1, 1, none, nullptr},
+    DirectiveSpec{"types_hash_max_size", everywhere, 1, 1, none, nullptr},
+    DirectiveSpec{"types_hash_bucket_size", everywhere, 1, 1, none, nullptr},
+    DirectiveSpec{"server_names_hash_max_size", rules::Http, 1, 1, none, nullptr},
+    DirectiveSpec{"server_names_hash_bucket_size", rules::Http, 1, 1, none, nullptr},
+    DirectiveSpec{"variables_hash_max_size", rules::Http, 1, 1, none, nullptr},
+    DirectiveSpec{"variables_hash_bucket_size", rules::Http, 1, 1, none, nullptr},
+    DirectiveSpec{"log_not_found", everywhere, 1, 1, none, nullptr},
+    DirectiveSpec{"log_subrequest", everywhere, 1, 1, none, nullptr},
+};
+
+}  // namespace
+
+void describe_core(rules::Language& language) { language.add_directives(directives); }
+
+}  // namespace caisson::gateway

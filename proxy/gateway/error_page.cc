@@ -1,0 +1,64 @@
+#include "gateway/error_page.h"
+
+#include <array>
+#include <map>
+
+#include "base/text.h"
+#include "rules/loader.h"
+
+namespace caisson::gateway {
+
+using config::Directive;
+using rules::DirectiveSpec;
+using rules::Loader;
+
+namespace {
+
+struct ErrorPages {
+  std::optional<std::map<unsigned, ErrorPage>> by_status;
+  void inherit(const ErrorPages& outer) { rules::inherit(by_status, outer.by_status); }
+};
+
+Result<void> add_error_page(Loader& loader, const Directive& d) {
+  std::size_t codes = d.args.size() - 1;
+  ErrorPage page;
+  if (const std::string& before = d.args[codes - 1]; before.starts_with('=')) {
+    const auto status =
+        before.size() == 1 ? std::optional<std::uint64_t>(0) : text::to_number(std::string_view(before).substr(1));
+    if (!status) return config::error_at(d.at, "invalid value \"" + before + '"');
+    page.status = static_cast<unsigned>(*status);
+    --codes;
+  }
+  Result<rules::Template> target = loader.compile(d.args.back(), d);
+  if (!target.ok()) return std::move(target).error();
+  page.target = std::move(target).value();
+  auto& pages = loader.level().own<ErrorPages>().by_status;
+  if (!pages) pages.emplace();
+  for (std::size_t i = 0; i < codes; ++i) {
+    const auto status = text::to_number(d.args[i]);
+    if (!status || *status < 300 || *status > 599 || *status == 499) {
+      return config::error_at(d.at, *status == 499 ? "value \"499\" must be between 300 and 599, and not 499"
+                                                   : "value \"" + d.args[i] + "\" must be between 300 and 599");
+    }
+    pages->emplace(static_cast<unsigned>(*status), page);
+  }
+  return {};
+}
+
+constexpr std::array directives = {
+    DirectiveSpec{"error_page", rules::Http | rules::Server | rules::Location | rules::IfInLocation, 2,
+                  rules::any_number, DirectiveSpec::Body::None, &add_error_page},
+};
+
+}  // namespace
+
+const ErrorPage* find_error_page(const rules::Level& level, unsigned status) {
+  const auto& pages = level.get<ErrorPages>().by_status;
+  if (!pages) return nullptr;
+  const auto found = pages->find(status);
+  return found == pages->end() ? nullptr : &found->second;
+}
+
+void describe_error_page(rules::Language& language) { language.add_directives(directives); }
+
+}  // namespace caisson::gateway

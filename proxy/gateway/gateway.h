@@ -1,0 +1,47 @@
+// The gate itself: takes each exchange from its virtual host through its location and nginx's phases to the handler
+// that answers it. Follow handle() from top to bottom to see what happens to a request.
+//
+// Ownership: borrows the settings, which live as long as the gate. Threading: one gate serves all loops; nothing in it
+// changes after the constructor.
+#pragma once
+
+#include "gateway/locations.h"
+#include "gateway/virtual_hosts.h"
+#include "http/handler.h"
+#include "rules/loader.h"
+
+namespace caisson::gateway {
+
+class Gateway final : public http::Handler {
+ public:
+  // REQUIRES: the settings were loaded with a Language that describe() filled.
+  explicit Gateway(const rules::Settings& settings);
+
+  const VirtualHosts& hosts() const noexcept { return *hosts_; }
+
+  // Always answers: returns nothing.
+  async::Task<std::optional<http::Answer>> handle(http::Exchange& exchange) override;
+
+ private:
+  using Refusal = std::optional<http::Answer>;
+
+  void choose_host(rules::RequestState& state) const;
+  void enter(rules::RequestState& state, const rules::Level& level) const;
+  async::Task<void> serve(rules::RequestState& state) const;
+  async::Task<Refusal> answer_from_location(rules::RequestState& state) const;
+  async::Task<Refusal> answer_from_named(rules::RequestState& state, const Location& location) const;
+  async::Task<Refusal> check_and_handle(rules::RequestState& state) const;
+  async::Task<Refusal> run_handler(rules::RequestState& state) const;
+  // The answer with error_page applied, which may bring another one from another location; nothing when that responded.
+  async::Task<Refusal> with_error_page(rules::RequestState& state, http::Answer answer) const;
+  async::Task<void> render(rules::RequestState& state, http::Answer answer) const;
+
+  const rules::Settings& settings_;
+  const VirtualHosts* hosts_ = nullptr;
+  const rules::Level* http_ = nullptr;
+};
+
+// Registers all directives, variables and stages of gateway/.
+void describe(rules::Language& language);
+
+}  // namespace caisson::gateway

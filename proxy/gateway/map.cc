@@ -1,0 +1,143 @@
+#include "gateway/map.h"
+
+#include <array>
+#include <memory>
+#include <unordered_map>
+
+#include "base/text.h"
+#include "rules/loader.h"
+
+namespace caisson::gateway {
+
+using config::Directive;
+using rules::DirectiveSpec;
+using rules::Loader;
+
+namespace {
+
+class Map {
+ public:
+  struct Pattern {
+    rules::Regex regex;
+    std::vector<std::size_t> names;
+    rules::Template value;
+  };
+
+  rules::Value look_up(rules::RequestState& state) const {
+    std::string key = text::lowered(source.expand(state));  // ngx_http_map_find: the hash has no case
+    if (hostnames && key.ends_with('.')) key.pop_back();
+    if (const auto exact = exact_values.find(key); exact != exact_values.end()) return exact->second.expand(state);
+    if (hostnames) {
+      if (const rules::Template* found = by_wildcard(key)) return found->expand(state);
+    }
+    if (!patterns.empty()) {
+      const std::string subject = source.expand(state);
+      for (const Pattern& pattern : patterns) {
+        rules::Captures captures;
+        if (pattern.regex.match(subject, &captures) != rules::Regex::Outcome::Match) continue;
+        state.captures = std::move(captures);
+        for (std::size_t i = 0; i < pattern.names.size(); ++i) {
+          state.set_variable(pattern.names[i], state.captures[pattern.regex.names()[i].second]);
+        }
+        return pattern.value.expand(state);
+      }
+    }
+    return otherwise.expand(state);
+  }
+
+  rules::Template source;
+  rules::Template otherwise;  // default; empty when there is none
+  std::unordered_map<std::string, rules::Template> exact_values;
+  std::vector<Pattern> patterns;
+  std::vector<std::pair<std::string, rules::Template>> wildcards;
+  bool hostnames = false;
+
+ private:
+  const rules::Template* by_wildcard(std::string_view key) const {
+    const rules::Template* best = nullptr;
+    std::size_t best_rank = 0;
+    for (const auto& [pattern, value] : wildcards) {
+      std::size_t rank = 0;
+      if (pattern.starts_with("*.") && key.size() >= pattern.size() &&
+          key.ends_with(std::string_view(pattern).substr(1))) {
+        rank = 1000 + pattern.size();
+      } else if (pattern.starts_with('.') && (key == std::string_view(pattern).substr(1) || key.ends_with(pattern))) {
+        rank = 1000 + pattern.size();
+      } else if (pattern.ends_with(".*") && key.starts_with(std::string_view(pattern).substr(0, pattern.size() - 1))) {
+        rank = pattern.size();
+      }
+      if (rank > best_rank) {
+        best_rank = rank;
+        best = &value;
+      }
+    }
+    return best;
+  }
+};
+
+Result<void> add_pair(Loader& loader, const Directive& pair, Map& map) {
+  std::string key = pair.name;
+  if (pair.args.size() != 1) {
+    return config::error_at(pair.at, "invalid number of the map parameters");
+  }
+  Result<rules::Template> value = loader.compile(pair.args[0], pair);
+  if (!value.ok()) return std::move(value).error();
+  if (key == "default") {
+    map.otherwise = std::move(value).value();
+    return {};
+  }
+  if (key.starts_with('~')) {
+    const bool no_case = key.starts_with("~*");
+    Result<rules::Regex> regex =
+        loader.regex(std::string_view(key).substr(no_case ? 2 : 1),
+                     no_case ? rules::Regex::Case::Ignored : rules::Regex::Case::Sensitive, pair);
+    if (!regex.ok()) return std::move(regex).error();
+    auto names = loader.variables().define_captures(regex.value());
+    map.patterns.push_back({std::move(regex).value(), std::move(names), std::move(value).value()});
+    return {};
+  }
+  if (key.starts_with('\\')) key.erase(0, 1);
+  key = text::lowered(key);
+  if (map.hostnames && (key.starts_with("*.") || key.starts_with('.') || key.ends_with(".*"))) {
+    map.wildcards.emplace_back(std::move(key), std::move(value).value());
+    return {};
+  }
+  if (!map.exact_values.emplace(key, std::move(value).value()).second) {
+    return config::error_at(pair.at, "conflicting parameter \"" + pair.name + '"');
+  }
+  return {};
+}
+
+Result<void> add_map(Loader& loader, const Directive& d) {
+  const std::string& name = d.args[1];
+  if (!name.starts_with('$') || name.size() < 2) return config::error_at(d.at, "invalid variable name \"" + name + '"');
+  auto map = std::make_shared<Map>();
+  Result<rules::Template> source = loader.compile(d.args[0], d);
+  if (!source.ok()) return std::move(source).error();
+  map->source = std::move(source).value();
+  bool remembered = true;
+  for (const Directive& pair : d.block) {
+    if (pair.args.empty() && pair.name == "hostnames") {
+      map->hostnames = true;
+    } else if (pair.args.empty() && pair.name == "volatile") {
+      remembered = false;
+    } else if (Result<void> added = add_pair(loader, pair, *map); !added.ok()) {
+      loader.note(std::move(added).error());
+    }
+  }
+  loader.variables().define(
+      std::string_view(name).substr(1), [map](rules::RequestState& state) { return map->look_up(state); }, remembered);
+  return {};
+}
+
+constexpr std::array directives = {
+    DirectiveSpec{"map", rules::Http, 2, 2, DirectiveSpec::Body::Required, &add_map},
+    DirectiveSpec{"map_hash_max_size", rules::Http, 1, 1, DirectiveSpec::Body::None, nullptr},
+    DirectiveSpec{"map_hash_bucket_size", rules::Http, 1, 1, DirectiveSpec::Body::None, nullptr},
+};
+
+}  // namespace
+
+void describe_map(rules::Language& language) { language.add_directives(directives); }
+
+}  // namespace caisson::gateway

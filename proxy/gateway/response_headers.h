@@ -1,0 +1,11 @@
+// What every response head gets before it leaves: add_header, Server, Date, and the one version header by which Docker
+// knows a registry. ngx_http_headers_module.
+#pragma once
+
+#include "rules/language.h"
+
+namespace caisson::gateway {
+
+void describe_response_headers(rules::Language& language);
+
+}  // namespace caisson::gateway

@@ -1,0 +1,376 @@
+#include "gateway/rewrite.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+#include "gateway/core_settings.h"
+#include "gateway/redirect.h"
+#include "rules/loader.h"
+
+namespace caisson::gateway {
+
+using config::Directive;
+using rules::DirectiveSpec;
+using rules::Loader;
+using rules::RequestState;
+using rules::RewriteStep;
+using Flow = rules::RewriteStep::Flow;
+
+Flow run_script(const rules::Level& level, RequestState& state, std::optional<http::Answer>& answer) {
+  for (const auto& step : level.get<rules::RewriteScript>().steps) {
+    if (const Flow flow = step->run(state, answer); flow != Flow::Next) return flow;
+  }
+  return Flow::Next;
+}
+
+namespace {
+
+bool is_redirect(unsigned status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+void add_step(Loader& loader, std::unique_ptr<RewriteStep> step) {
+  loader.level().own<rules::RewriteScript>().steps.push_back(std::move(step));
+}
+
+// return CODE [TEXT]; return CODE URL; return URL;
+class Return final : public RewriteStep {
+ public:
+  Return(unsigned status, std::optional<rules::Template> text) : status_(status), text_(std::move(text)) {}
+
+  Flow run(RequestState& state, std::optional<http::Answer>& answer) const override {
+    http::Answer made;
+    made.status = status_;
+    if (text_ && is_redirect(status_)) {
+      made.headers.set("Location", absolute_location(state, text_->expand(state)));
+    } else if (text_) {
+      made.body = text_->expand(state);
+      if (status_ != 204) made.headers.set("Content-Type", media_type(state.settings<CoreSettings>(), state.path));
+    }
+    answer = std::move(made);
+    return Flow::Answer;
+  }
+
+ private:
+  unsigned status_;
+  std::optional<rules::Template> text_;
+};
+
+Result<void> add_return(Loader& loader, const Directive& d) {
+  unsigned status = 0;
+  std::optional<std::string_view> text;
+  if (const auto number = text::to_number(d.args[0]); number && d.args[0].size() <= 3) {
+    status = static_cast<unsigned>(*number);
+    if (d.args.size() == 2) text = d.args[1];
+  } else {
+    const std::string& url = d.args[0];
+    const bool is_url =
+        url.starts_with("http://") || url.starts_with("https://") || url.starts_with('$') || url.starts_with('/');
+    if (d.args.size() == 2 || !is_url) return config::error_at(d.at, "invalid return code \"" + url + '"');
+    status = 302;
+    text = url;
+  }
+  std::optional<rules::Template> compiled;
+  if (text) {
+    Result<rules::Template> made = loader.compile(*text, d);
+    if (!made.ok()) return std::move(made).error();
+    compiled = std::move(made).value();
+  }
+  add_step(loader, std::make_unique<Return>(status, std::move(compiled)));
+  return {};
+}
+
+// set $name VALUE;
+class Set final : public RewriteStep {
+ public:
+  Set(std::size_t variable, rules::Template value) : variable_(variable), value_(std::move(value)) {}
+  Flow run(RequestState& state, std::optional<http::Answer>&) const override {
+    state.set_variable(variable_, value_.expand(state));
+    return Flow::Next;
+  }
+
+ private:
+  std::size_t variable_;
+  rules::Template value_;
+};
+
+Result<void> add_set(Loader& loader, const Directive& d) {
+  const std::string& name = d.args[0];
+  if (!name.starts_with('$') || name.size() < 2) {
+    return config::error_at(d.at, "invalid variable name \"" + name + '"');
+  }
+  Result<rules::Template> value = loader.compile(d.args[1], d);
+  if (!value.ok()) return std::move(value).error();
+  const std::size_t variable = loader.variables().define(std::string_view(name).substr(1));
+  add_step(loader, std::make_unique<Set>(variable, std::move(value).value()));
+  return {};
+}
+
+class Break final : public RewriteStep {
+ public:
+  Flow run(RequestState&, std::optional<http::Answer>&) const override { return Flow::Break; }
+};
+
+Result<void> add_break(Loader& loader, const Directive&) {
+  add_step(loader, std::make_unique<Break>());
+  return {};
+}
+
+void take_named_captures(const rules::Regex& regex, const std::vector<std::size_t>& variables, RequestState& state) {
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    state.set_variable(variables[i], state.captures[regex.names()[i].second]);
+  }
+}
+
+// rewrite REGEX REPLACEMENT [last|break|redirect|permanent];
+class Rewrite final : public RewriteStep {
+ public:
+  enum class Then { Next, Last, Break, Redirect, Permanent };
+
+  Rewrite(rules::Regex regex, std::vector<std::size_t> names, rules::Template replacement, bool keep_args, Then then)
+      : regex_(std::move(regex)),
+        names_(std::move(names)),
+        replacement_(std::move(replacement)),
+        keep_args_(keep_args),
+        then_(then) {}
+
+  Flow run(RequestState& state, std::optional<http::Answer>& answer) const override {
+    rules::Captures captures;
+    switch (regex_.match(state.path, &captures)) {
+      case rules::Regex::Outcome::NoMatch:
+        return Flow::Next;
+      case rules::Regex::Outcome::LimitReached:
+        answer = http::Answer{500, {}, std::nullopt};
+        return Flow::Answer;
+      case rules::Regex::Outcome::Match:
+        break;
+    }
+    state.captures = std::move(captures);
+    take_named_captures(regex_, names_, state);
+    std::string target = replacement_.expand(state);
+
+    if (then_ == Then::Redirect || then_ == Then::Permanent) {
+      if (keep_args_ && !state.args.empty()) {
+        target += target.find('?') == std::string::npos ? '?' : '&';
+        target += state.args;
+      }
+      http::Answer made;
+      made.status = then_ == Then::Redirect ? 302 : 301;
+      made.headers.set("Location", absolute_location(state, std::move(target)));
+      answer = std::move(made);
+      return Flow::Answer;
+    }
+    std::string args = keep_args_ ? state.args : std::string();
+    if (const std::size_t mark = target.find('?'); mark != std::string::npos) {
+      const std::string own = target.substr(mark + 1);
+      target.resize(mark);
+      args = args.empty() ? own : own + (own.empty() ? "" : "&") + args;
+    }
+    state.path = std::move(target);
+    state.args = std::move(args);
+    state.rewritten = true;
+    state.prefix_gone = then_ == Then::Break;
+    return then_ == Then::Break ? Flow::Break : then_ == Then::Last ? Flow::Last : Flow::Next;
+  }
+
+ private:
+  rules::Regex regex_;
+  std::vector<std::size_t> names_;
+  rules::Template replacement_;
+  bool keep_args_;
+  Then then_;
+};
+
+Result<void> add_rewrite(Loader& loader, const Directive& d) {
+  Result<rules::Regex> regex = loader.regex(d.args[0], rules::Regex::Case::Sensitive, d);
+  if (!regex.ok()) return std::move(regex).error();
+  std::string replacement = d.args[1];
+  auto then = Rewrite::Then::Next;
+  if (replacement.starts_with("http://") || replacement.starts_with("https://") || replacement.starts_with("$scheme")) {
+    then = Rewrite::Then::Redirect;
+  }
+  if (d.args.size() == 3) {
+    const std::string& flag = d.args[2];
+    if (flag == "last") {
+      then = Rewrite::Then::Last;
+    } else if (flag == "break") {
+      then = Rewrite::Then::Break;
+    } else if (flag == "redirect") {
+      then = Rewrite::Then::Redirect;
+    } else if (flag == "permanent") {
+      then = Rewrite::Then::Permanent;
+    } else {
+      return config::error_at(d.at, "invalid parameter \"" + flag + '"');
+    }
+  }
+  // A "?" at the end leaves the request's own arguments away.
+  const bool keep_args = !replacement.ends_with('?');
+  if (!keep_args) replacement.pop_back();
+  Result<rules::Template> compiled = loader.compile(replacement, d);
+  if (!compiled.ok()) return std::move(compiled).error();
+  auto names = loader.variables().define_captures(regex.value());
+  add_step(loader, std::make_unique<Rewrite>(std::move(regex).value(), std::move(names), std::move(compiled).value(),
+                                             keep_args, then));
+  return {};
+}
+
+// if (CONDITION) { ... }
+class If final : public RewriteStep {
+ public:
+  enum class Test { True, Equal, Match, File, Directory, Exists, Executable };
+
+  Flow run(RequestState& state, std::optional<http::Answer>& answer) const override {
+    bool holds = false;
+    switch (test) {
+      case Test::True: {
+        const rules::Value value = subject.value(state);
+        holds = value && !value->empty() && *value != "0";
+        break;
+      }
+      case Test::Equal:
+        holds = subject.expand(state) == operand.expand(state);
+        break;
+      case Test::Match: {
+        rules::Captures captures;
+        const auto outcome = regex->match(subject.expand(state), &captures);
+        if (outcome == rules::Regex::Outcome::LimitReached) {
+          answer = http::Answer{500, {}, std::nullopt};
+          return Flow::Answer;
+        }
+        holds = outcome == rules::Regex::Outcome::Match;
+        if (holds) {
+          state.captures = std::move(captures);
+          take_named_captures(*regex, names, state);
+        }
+        break;
+      }
+      default:
+        holds = file_test(subject.expand(state));
+        break;
+    }
+    if (holds == negated) return Flow::Next;
+    state.level = level->kind() == rules::IfInLocation ? level : state.level;
+    return run_script(*level, state, answer);
+  }
+
+  Test test = Test::True;
+  bool negated = false;
+  rules::Template subject;
+  rules::Template operand;
+  std::optional<rules::Regex> regex;
+  std::vector<std::size_t> names;
+  const rules::Level* level = nullptr;
+
+ private:
+  bool file_test(const std::string& path) const {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) return false;
+    switch (test) {
+      case Test::File:
+        return S_ISREG(info.st_mode);
+      case Test::Directory:
+        return S_ISDIR(info.st_mode);
+      case Test::Executable:
+        return ::access(path.c_str(), X_OK) == 0;
+      default:
+        return true;
+    }
+  }
+};
+
+// The words between the brackets, with the brackets taken off.
+Result<std::vector<std::string>> condition_words(const Directive& d) {
+  std::vector<std::string> words = d.args;
+  if (words.empty() || !words.front().starts_with('(') || !words.back().ends_with(')')) {
+    return config::error_at(d.at, "invalid condition \"" + (words.empty() ? std::string() : words.front()) + '"');
+  }
+  words.front().erase(0, 1);
+  if (words.front().empty()) words.erase(words.begin());
+  if (!words.empty()) {
+    words.back().pop_back();
+    if (words.back().empty()) words.pop_back();
+  }
+  if (words.empty()) return config::error_at(d.at, "invalid condition \"" + d.args.front() + '"');
+  return words;
+}
+
+Result<void> read_condition(Loader& loader, const Directive& d, If& step) {
+  Result<std::vector<std::string>> words = condition_words(d);
+  if (!words.ok()) return std::move(words).error();
+  const std::vector<std::string>& w = words.value();
+  const auto compile = [&](const std::string& text, rules::Template& into) -> Result<void> {
+    Result<rules::Template> made = loader.compile(text, d);
+    if (!made.ok()) return std::move(made).error();
+    into = std::move(made).value();
+    return {};
+  };
+  if (w[0].starts_with('$')) {
+    if (w.size() == 1) return compile(w[0], step.subject);
+    // A quoted empty operand stands as an empty word: `if ($x = "")`.
+    const std::string& sign = w[1];
+    if (w.size() > 3) return config::error_at(d.at, "invalid condition \"" + w[0] + '"');
+    const std::string operand = w.size() == 3 ? w[2] : std::string();
+    if (Result<void> done = compile(w[0], step.subject); !done.ok()) return done;
+    if (sign == "=" || sign == "!=") {
+      step.test = If::Test::Equal;
+      step.negated = sign == "!=";
+      return compile(operand, step.operand);
+    }
+    if (sign == "~" || sign == "~*" || sign == "!~" || sign == "!~*") {
+      step.test = If::Test::Match;
+      step.negated = sign[0] == '!';
+      const auto letters = sign.ends_with('*') ? rules::Regex::Case::Ignored : rules::Regex::Case::Sensitive;
+      Result<rules::Regex> regex = loader.regex(operand, letters, d);
+      if (!regex.ok()) return std::move(regex).error();
+      step.names = loader.variables().define_captures(regex.value());
+      step.regex = std::move(regex).value();
+      return {};
+    }
+    return config::error_at(d.at, "unexpected \"" + sign + "\" in condition");
+  }
+  static constexpr std::pair<std::string_view, If::Test> tests[] = {
+      {"-f", If::Test::File}, {"-d", If::Test::Directory}, {"-e", If::Test::Exists}, {"-x", If::Test::Executable}};
+  for (const auto& [sign, test] : tests) {
+    std::string_view written = w[0];
+    const bool negated = written.starts_with('!');
+    if (negated) written.remove_prefix(1);
+    if (written != sign || w.size() != 2) continue;
+    step.test = test;
+    step.negated = negated;
+    return compile(w[1], step.subject);
+  }
+  return config::error_at(d.at, "invalid condition \"" + w[0] + '"');
+}
+
+Result<void> add_if(Loader& loader, const Directive& d) {
+  auto step = std::make_unique<If>();
+  if (Result<void> read = read_condition(loader, d, *step); !read.ok()) return read;
+  If* made = step.get();
+  const bool in_server = loader.level().kind() == rules::Server;
+  add_step(loader, std::move(step));
+  made->level = &loader.read_block(d, in_server ? rules::IfInServer : rules::IfInLocation);
+  return {};
+}
+
+constexpr unsigned script_blocks = rules::Server | rules::Location | rules::IfInServer | rules::IfInLocation;
+constexpr auto none = DirectiveSpec::Body::None;
+
+constexpr std::array directives = {
+    DirectiveSpec{"return", script_blocks, 1, 2, none, &add_return},
+    DirectiveSpec{"set", script_blocks, 2, 2, none, &add_set},
+    DirectiveSpec{"break", script_blocks, 0, 0, none, &add_break},
+    DirectiveSpec{"rewrite", script_blocks, 2, 3, none, &add_rewrite},
+    DirectiveSpec{"if", rules::Server | rules::Location, 1, rules::any_number, DirectiveSpec::Body::Required, &add_if},
+    DirectiveSpec{"rewrite_log", script_blocks | rules::Http, 1, 1, none, nullptr},
+    DirectiveSpec{"uninitialized_variable_warn", script_blocks | rules::Http, 1, 1, none, nullptr},
+};
+
+}  // namespace
+
+void describe_rewrite(rules::Language& language) { language.add_directives(directives); }
+
+}  // namespace caisson::gateway

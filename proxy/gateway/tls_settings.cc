@@ -1,0 +1,127 @@
+#include "gateway/tls_settings.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+#include "rules/setters.h"
+
+namespace caisson::gateway {
+
+using config::Directive;
+using rules::DirectiveSpec;
+using rules::Loader;
+
+void TlsSettings::inherit(const TlsSettings& outer) {
+  if (!ssl && outer.ssl) {
+    ssl = outer.ssl;
+    ssl_at = outer.ssl_at;
+  }
+  rules::inherit(certificates, outer.certificates);
+  rules::inherit(keys, outer.keys);
+  rules::inherit(protocols, outer.protocols);
+  rules::inherit(ciphers, outer.ciphers);
+  rules::inherit(prefer_server_ciphers, outer.prefer_server_ciphers);
+  rules::inherit(ecdh_curve, outer.ecdh_curve);
+  rules::inherit(dhparam, outer.dhparam);
+  rules::inherit(shared_session_cache, outer.shared_session_cache);
+  rules::inherit(session_timeout, outer.session_timeout);
+  rules::inherit(session_tickets, outer.session_tickets);
+}
+
+namespace {
+
+Result<TlsSettings::File> read_pem(Loader& loader, const Directive& d, std::string_view what) {
+  TlsSettings::File file;
+  file.path = loader.from_conf(d.args[0]);
+  file.at = d.at;
+  Result<std::string> content = loader.files().read(file.path);
+  if (!content.ok()) {
+    return config::error_at(d.at,
+                            "cannot load " + std::string(what) + " \"" + file.path + "\": " + content.error().what);
+  }
+  file.content = std::move(content).value();
+  return file;
+}
+
+template <auto Member>
+Result<void> add_pem(Loader& loader, const Directive& d) {
+  constexpr bool key = Member == &TlsSettings::keys;
+  Result<TlsSettings::File> file = read_pem(loader, d, key ? "certificate key" : "certificate");
+  if (!file.ok()) return std::move(file).error();
+  auto& files = loader.level().own<TlsSettings>().*Member;
+  if (!files) files.emplace();
+  files->push_back(std::move(file).value());
+  return {};
+}
+
+Result<void> set_dhparam(Loader& loader, const Directive& d) {
+  Result<TlsSettings::File> file = read_pem(loader, d, "DH parameters");
+  if (!file.ok()) return std::move(file).error();
+  loader.level().own<TlsSettings>().dhparam = std::move(file).value();
+  return {};
+}
+
+Result<void> set_ssl(Loader& loader, const Directive& d) {
+  auto& settings = loader.level().own<TlsSettings>();
+  if (settings.ssl) return config::config_error(d, "is duplicate");
+  const Result<bool> on = config::flag_arg(d);
+  if (!on.ok()) return on.error();
+  settings.ssl = on.value();
+  settings.ssl_at = d.at;
+  loader.warn(d.at, "the \"ssl\" directive is deprecated and gone from nginx 1.25.1 on",
+              "write \"listen ... ssl;\" instead");
+  return {};
+}
+
+Result<void> set_protocols(Loader& loader, const Directive& d) {
+  static constexpr std::array<std::string_view, 6> known = {"SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"};
+  auto& settings = loader.level().own<TlsSettings>();
+  if (settings.protocols) return config::config_error(d, "is duplicate");
+  for (const std::string& name : d.args) {
+    const bool is_known = std::any_of(known.begin(), known.end(), [&](auto k) { return text::iequals(k, name); });
+    if (!is_known) return config::error_at(d.at, "invalid value \"" + name + "\"");
+  }
+  settings.protocols = d.args;
+  return {};
+}
+
+Result<void> set_session_cache(Loader& loader, const Directive& d) {
+  auto& settings = loader.level().own<TlsSettings>();
+  for (const std::string& arg : d.args) {
+    if (arg == "off" || arg == "none") {
+      settings.shared_session_cache = false;
+    } else if (arg == "builtin" || arg.starts_with("builtin:") || arg.starts_with("shared:")) {
+      settings.shared_session_cache = true;
+    } else {
+      return config::error_at(d.at, "invalid session cache \"" + arg + '"');
+    }
+  }
+  return {};
+}
+
+constexpr unsigned http_server = rules::Http | rules::Server;
+constexpr auto none = DirectiveSpec::Body::None;
+
+constexpr std::array directives = {
+    DirectiveSpec{"ssl", http_server, 1, 1, none, &set_ssl},
+    DirectiveSpec{"ssl_certificate", http_server, 1, 1, none, &add_pem<&TlsSettings::certificates>},
+    DirectiveSpec{"ssl_certificate_key", http_server, 1, 1, none, &add_pem<&TlsSettings::keys>},
+    DirectiveSpec{"ssl_protocols", http_server, 1, rules::any_number, none, &set_protocols},
+    DirectiveSpec{"ssl_ciphers", http_server, 1, 1, none, &rules::set_text<&TlsSettings::ciphers>},
+    DirectiveSpec{"ssl_prefer_server_ciphers", http_server, 1, 1, none,
+                  &rules::set_flag<&TlsSettings::prefer_server_ciphers>},
+    DirectiveSpec{"ssl_ecdh_curve", http_server, 1, 1, none, &rules::set_text<&TlsSettings::ecdh_curve>},
+    DirectiveSpec{"ssl_dhparam", http_server, 1, 1, none, &set_dhparam},
+    DirectiveSpec{"ssl_session_cache", http_server, 1, 2, none, &set_session_cache},
+    DirectiveSpec{"ssl_session_timeout", http_server, 1, 1, none,
+                  &rules::set_milliseconds<&TlsSettings::session_timeout>},
+    DirectiveSpec{"ssl_session_tickets", http_server, 1, 1, none, &rules::set_flag<&TlsSettings::session_tickets>},
+    DirectiveSpec{"ssl_buffer_size", http_server, 1, 1, none, nullptr},
+};
+
+}  // namespace
+
+void describe_tls_settings(rules::Language& language) { language.add_directives(directives); }
+
+}  // namespace caisson::gateway

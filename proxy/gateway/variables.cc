@@ -1,0 +1,238 @@
+#include "gateway/variables.h"
+
+#include <openssl/rand.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+#include "base/text.h"
+#include "gateway/host.h"
+#include "gateway/virtual_hosts.h"
+
+namespace caisson::gateway {
+
+using rules::RequestState;
+using rules::Value;
+using rules::VariableSpec;
+
+namespace {
+
+using View = std::string_view;
+
+// "user_agent" names the header "User-Agent".
+bool is_header(View name, View rest) {
+  if (name.size() != rest.size()) return false;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const char c = name[i] == '-' ? '_' : text::lower(name[i]);
+    if (c != text::lower(rest[i])) return false;
+  }
+  return true;
+}
+
+// nginx joins what may come several times: with "; " for Cookie, with ", " otherwise.
+Value header_value(const http::Headers& headers, View rest) {
+  Value all;
+  for (const http::HeaderField& field : headers) {
+    if (!is_header(field.name, rest)) continue;
+    if (all) {
+      *all += text::iequals(rest, "cookie") ? "; " : ", ";
+      *all += field.value;
+    } else {
+      all = field.value;
+    }
+  }
+  return all;
+}
+
+Value http_family(RequestState& s, View rest) { return header_value(s.exchange.request().headers, rest); }
+
+Value sent_http_family(RequestState& s, View rest) {
+  return s.response == nullptr ? Value() : header_value(s.response->headers, rest);
+}
+
+// ngx_http_arg: the first argument of that name, without case, as sent.
+Value arg_family(RequestState& s, View rest) {
+  for (const View pair : text::split(s.args, '&')) {
+    const std::size_t equals = pair.find('=');
+    if (equals != View::npos && text::iequals(pair.substr(0, equals), rest))
+      return std::string(pair.substr(equals + 1));
+  }
+  return std::nullopt;
+}
+
+Value cookie_family(RequestState& s, View rest) {
+  for (const http::HeaderField& field : s.exchange.request().headers) {
+    if (!text::iequals(field.name, "Cookie")) continue;
+    for (const View pair : text::split(field.value, ';')) {
+      const View cookie = text::trimmed(pair);
+      const std::size_t equals = cookie.find('=');
+      if (equals != View::npos && text::iequals(cookie.substr(0, equals), rest)) {
+        return std::string(cookie.substr(equals + 1));
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+Value host(RequestState& s, View) {
+  std::string name = host_name(s.exchange.request());
+  return name.empty() ? Value(std::string(s.server_name)) : Value(std::move(name));
+}
+
+std::string format_time(std::time_t at, const char* format) {
+  std::tm parts{};
+  localtime_r(&at, &parts);
+  char text[64];
+  return {text, std::strftime(text, sizeof text, format, &parts)};
+}
+
+std::string seconds_text(std::chrono::milliseconds duration) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%lld.%03lld", static_cast<long long>(duration.count() / 1000),
+                static_cast<long long>(duration.count() % 1000));
+  return text;
+}
+
+Value request_time(RequestState& s, View) {
+  using std::chrono::duration_cast;
+  using std::chrono::milliseconds;
+  return seconds_text(duration_cast<milliseconds>(std::chrono::system_clock::now() - s.started()));
+}
+
+Value msec(RequestState&, View) {
+  using std::chrono::duration_cast;
+  using std::chrono::milliseconds;
+  return seconds_text(duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()));
+}
+
+Value protocol(RequestState& s, View) {
+  switch (s.exchange.request().version) {
+    case http::Version::Http09:
+      return "HTTP/0.9";
+    case http::Version::Http10:
+      return "HTTP/1.0";
+    case http::Version::Http11:
+      return "HTTP/1.1";
+    case http::Version::Http2:
+      return "HTTP/2.0";
+  }
+  return std::nullopt;
+}
+
+Value non_empty(const std::string& text) { return text.empty() ? Value() : Value(text); }
+
+// What $remote_user is: the name in the request's Basic credentials, whether or not anybody checked them
+// (ngx_http_auth_basic_user). The password is dropped here and goes nowhere.
+Value remote_user(RequestState& s, View) {
+  if (!s.exchange.user().empty()) return s.exchange.user();
+  const std::string* header = s.exchange.request().headers.find("Authorization");
+  if (header == nullptr || header->size() < 6 || !text::iequals(View(*header).substr(0, 6), "basic "))
+    return std::nullopt;
+  const auto plain = text::from_base64(text::trimmed(View(*header).substr(6)));
+  if (!plain) return std::nullopt;
+  const std::size_t colon = plain->find(':');
+  return colon == std::string::npos || colon == 0 ? Value() : Value(plain->substr(0, colon));
+}
+
+// 32 hexadecimal digits, the same throughout one request.
+struct RequestId {
+  std::string text;
+};
+
+Value request_id(RequestState& s, View) {
+  std::string& text = s.data<RequestId>().text;
+  if (text.empty()) {
+    std::array<std::byte, 16> bytes{};
+    RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+    text = text::to_hex(bytes);
+  }
+  return text;
+}
+
+Value host_of_machine(RequestState&, View) {
+  char name[256] = {};
+  ::gethostname(name, sizeof name - 1);
+  return text::lowered(name);
+}
+
+std::string number(std::uint64_t n) { return std::to_string(n); }
+
+constexpr std::array variables = {
+    VariableSpec{"http_", &http_family, nullptr, true},
+    VariableSpec{"sent_http_", &sent_http_family, nullptr, true},
+    VariableSpec{"arg_", &arg_family, nullptr, true},
+    VariableSpec{"cookie_", &cookie_family, nullptr, true},
+    VariableSpec{"host", &host},
+    VariableSpec{"hostname", &host_of_machine},
+    VariableSpec{"uri", [](RequestState& s, View) -> Value { return s.path; },
+                 [](RequestState& s, std::string value) {
+                   s.path = std::move(value);
+                   s.rewritten = true;
+                 }},
+    VariableSpec{"document_uri", [](RequestState& s, View) -> Value { return s.path; }},
+    VariableSpec{"args", [](RequestState& s, View) -> Value { return s.args; },
+                 [](RequestState& s, std::string value) {
+                   s.args = std::move(value);
+                   s.rewritten = true;
+                 }},
+    VariableSpec{"query_string", [](RequestState& s, View) -> Value { return s.args; }},
+    VariableSpec{"is_args", [](RequestState& s, View) -> Value { return s.args.empty() ? "" : "?"; }},
+    VariableSpec{"request_uri", [](RequestState& s, View) -> Value { return s.exchange.request().target.raw; }},
+    VariableSpec{"request", [](RequestState& s, View) -> Value { return s.exchange.request().line; }},
+    VariableSpec{"request_method", [](RequestState& s, View) { return non_empty(s.exchange.request().method); }},
+    VariableSpec{"server_protocol", &protocol},
+    VariableSpec{"scheme", [](RequestState& s, View) -> Value { return std::string(s.exchange.client_scheme()); }},
+    VariableSpec{"https", [](RequestState& s, View) -> Value { return s.exchange.connection().tls ? "on" : ""; }},
+    VariableSpec{"content_length", [](RequestState& s, View) { return http_family(s, "content_length"); }},
+    VariableSpec{"content_type", [](RequestState& s, View) { return http_family(s, "content_type"); }},
+    VariableSpec{"remote_addr", [](RequestState& s, View) -> Value { return s.exchange.connection().client_address; }},
+    VariableSpec{"remote_port",
+                 [](RequestState& s, View) -> Value { return number(s.exchange.connection().client_port); }},
+    VariableSpec{"remote_user", &remote_user},
+    VariableSpec{"realip_remote_addr",
+                 [](RequestState& s, View) -> Value { return s.exchange.connection().client_address; }},
+    VariableSpec{"server_addr", [](RequestState& s, View) -> Value { return s.exchange.connection().server_address; }},
+    VariableSpec{"server_port",
+                 [](RequestState& s, View) -> Value { return number(s.exchange.connection().server_port); }},
+    VariableSpec{"server_name", [](RequestState& s, View) -> Value { return std::string(s.server_name); }},
+    VariableSpec{"connection", [](RequestState& s, View) -> Value { return number(s.exchange.connection().serial); }},
+    VariableSpec{"connection_requests",
+                 [](RequestState& s, View) -> Value { return number(s.exchange.connection().requests); }},
+    VariableSpec{"pipe", [](RequestState& s, View) -> Value { return s.exchange.connection().pipelined ? "p" : "."; }},
+    VariableSpec{"request_id", &request_id},
+    VariableSpec{"request_length",
+                 [](RequestState& s, View) -> Value { return number(s.exchange.traffic().received); }},
+    VariableSpec{"bytes_sent", [](RequestState& s, View) -> Value { return number(s.exchange.traffic().sent); }},
+    VariableSpec{"body_bytes_sent",
+                 [](RequestState& s, View) -> Value { return number(s.exchange.traffic().body_sent); }},
+    VariableSpec{"request_time", &request_time},
+    VariableSpec{"request_completion", [](RequestState& s, View) -> Value { return s.completed ? "OK" : ""; }},
+    VariableSpec{"status",
+                 [](RequestState& s, View) -> Value {
+                   char text[16];
+                   std::snprintf(text, sizeof text, "%03u", s.status());
+                   return text;
+                 }},
+    VariableSpec{"msec", &msec},
+    VariableSpec{"time_local",
+                 [](RequestState&, View) -> Value { return format_time(std::time(nullptr), "%d/%b/%Y:%H:%M:%S %z"); }},
+    VariableSpec{"time_iso8601",
+                 [](RequestState&, View) -> Value {
+                   std::string text = format_time(std::time(nullptr), "%Y-%m-%dT%H:%M:%S%z");
+                   return text.insert(text.size() - 2, ":");
+                 }},
+    VariableSpec{"pid", [](RequestState&, View) -> Value { return number(static_cast<std::uint64_t>(::getpid())); }},
+    VariableSpec{"nginx_version", [](RequestState&, View) -> Value { return "1.28.0"; }},
+    VariableSpec{"ssl_protocol", [](RequestState& s, View) { return non_empty(s.exchange.connection().tls_protocol); }},
+    VariableSpec{"ssl_cipher", [](RequestState& s, View) { return non_empty(s.exchange.connection().tls_cipher); }},
+    VariableSpec{"ssl_server_name",
+                 [](RequestState& s, View) { return non_empty(s.exchange.connection().tls_server_name); }},
+};
+
+}  // namespace
+
+void describe_variables(rules::Language& language) { language.add_variables(variables); }
+
+}  // namespace caisson::gateway

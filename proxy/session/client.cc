@@ -1,0 +1,191 @@
+#include "session/client.h"
+
+#include "async/join.h"
+#include "session/h1_body.h"
+#include "session/h1_responder.h"
+
+namespace caisson::session {
+
+namespace {
+
+// ngx_http_core_module's lingering_time and lingering_timeout.
+constexpr net::Milliseconds linger_in_all{30'000};
+constexpr net::Milliseconds linger_idle{5'000};
+constexpr std::uint64_t most_drained = 1024 * 1024;
+
+// Ends when the client closes its side although it has sent its whole request: nobody waits for the answer any more.
+async::Task<void> client_leaves(H1Body& body, net::Transport& transport) {
+  co_await body.ended().wait();
+  co_await transport.wait_closed();
+}
+
+async::Task<void> answer(http::Handler& handler, http::Exchange& exchange) { co_await handler.handle(exchange); }
+
+async::Task<void> read_away(Input& input) {
+  while (co_await input.fill(linger_idle)) input.consume(input.unread().size());
+}
+
+async::Task<void> drain(H1Body& body) {
+  std::uint64_t seen = 0;
+  while (seen < most_drained) {
+    const auto slice = co_await body.read();
+    if (slice.empty()) co_return;
+    seen += slice.size();
+  }
+}
+
+}  // namespace
+
+void IdleConnections::drain() {
+  draining_ = true;
+  for (async::CancelScope* scope : waiting_) scope->cancel();
+}
+
+Client::Client(std::unique_ptr<net::Transport> transport, http::ConnectionInfo info, http::Handler& handler,
+               IdleConnections& idle, const ClientOptions& options)
+    : transport_(std::move(transport)),
+      info_(std::move(info)),
+      handler_(handler),
+      idle_(idle),
+      options_(options),
+      input_(*transport_),
+      parser_(options.parser),
+      wait_limit_(options.header_timeout) {}
+
+void Client::refuse(unsigned status, std::string why) {
+  refused_ = status;
+  refusal_ = std::move(why);
+}
+
+async::Task<void> Client::run() {
+  try {
+    Next next = Next::Request;
+    while (next == Next::Request) {
+      if (!co_await wait_for_request()) co_return;
+      if (!co_await read_head()) co_return;
+      next = co_await serve_request();
+    }
+    if (next == Next::Linger) co_await linger();
+  } catch (const http::PeerGone&) {
+  } catch (const async::TimedOut&) {
+  }
+}
+
+// False: nobody asks any more.
+async::Task<bool> Client::wait_for_request() {
+  info_.pipelined = !input_.empty();
+  if (!input_.empty()) co_return true;
+  if (idle_.draining() && info_.requests > 0) co_return false;
+  async::CancelScope* outer = co_await async::current_scope();
+  async::CancelScope scope(outer);
+  idle_.waiting_.insert(&scope);
+  bool come = true;
+  try {
+    auto wait = async::under(scope, input_.wait(wait_limit_));
+    co_await wait;
+  } catch (const async::Cancelled&) {
+    come = false;
+  } catch (const async::TimedOut&) {
+    come = false;
+  } catch (const http::PeerGone&) {
+    come = false;
+  }
+  idle_.waiting_.erase(&scope);
+  co_return come;
+}
+
+// False: the client left, or took too long, before its head was whole.
+async::Task<bool> Client::read_head() {
+  parser_.reset();
+  head_began_ = input_.received() - input_.unread().size();
+  const auto deadline = std::chrono::steady_clock::now() + options_.header_timeout;
+  for (;;) {
+    if (input_.empty()) {
+      const auto left = std::chrono::duration_cast<net::Milliseconds>(deadline - std::chrono::steady_clock::now());
+      if (left <= net::Milliseconds::zero()) co_return false;
+      const bool more = co_await input_.fill(left);
+      if (!more) co_return false;
+    }
+    const http::h1::Progress progress = parser_.feed(input_.unread());
+    input_.consume(progress.consumed);
+    if (progress.state != http::h1::State::NeedMore) co_return true;
+  }
+}
+
+async::Task<Client::Next> Client::serve_request() {
+  const bool broken = parser_.refusal().status != 0;
+  http::RequestHead head = parser_.take_head();
+  if (broken) head.body = http::BodySize::none();
+  ++info_.requests;
+
+  H1Body body(input_, *transport_, head.body, !broken && http::h1::expects_continue(head));
+  H1Responder::Request request;
+  request.version = head.version;
+  request.to_head = head.method == "HEAD";
+  request.keep_alive = !broken && refused_ == 0 && !idle_.draining() && http::h1::client_keeps_alive(head);
+  request.number = info_.requests;
+  request.upgradable = head.version == http::Version::Http11 && head.body.kind == http::BodySize::Kind::None &&
+                       head.headers.lists("Connection", "upgrade") && head.headers.has("Upgrade");
+  H1Responder responder(*transport_, body, request);
+
+  std::string host;
+  if (!head.target.host.empty()) {
+    host = head.target.host;
+  } else if (const std::string* field = head.headers.find("Host")) {
+    host = *field;
+  }
+  http::Exchange exchange(std::move(head), body, responder, info_);
+  exchange.set_client_host(std::move(host));
+  exchange.traffic().received = input_.received() - input_.unread().size() - head_began_;
+  if (broken) exchange.refuse(parser_.refusal().status, parser_.refusal().log);
+  if (refused_ != 0) exchange.refuse(refused_, refusal_);
+  body.follow(exchange.policy());
+  responder.follow(exchange.policy(), exchange.traffic());
+
+  bool failed = false;
+  try {
+    auto outcome = co_await async::any(answer(handler_, exchange), client_leaves(body, *transport_));
+    failed = outcome.index() == 1;
+  } catch (const http::PeerGone&) {
+    failed = true;
+  } catch (const async::TimedOut&) {
+    failed = true;
+  } catch (const std::exception&) {  // the handler has logged it
+    failed = true;
+  }
+  if (failed || !responder.finished()) {
+    // Nobody may take what has gone out for a whole response.
+    if (exchange.responded()) transport_->reset();
+    co_return Next::Close;
+  }
+  wait_limit_ = exchange.policy().keep_alive;
+  const bool last = info_.requests >= exchange.policy().keep_alive_requests;
+  const Next next = co_await settle(body, responder);
+  co_return next == Next::Request&& last ? Next::Linger : next;
+}
+
+// After a whole response: may another request follow?
+async::Task<Client::Next> Client::settle(H1Body& body, const H1Responder& responder) {
+  if (!responder.keeps_alive()) co_return Next::Linger;
+  if (!body.done()) {
+    // The rest of a body must never be read as a request (CVE-2025-4366).
+    auto reading = async::with_deadline(linger_in_all, drain(body));
+    co_await reading;
+    if (!body.done()) co_return Next::Linger;
+  }
+  co_return Next::Request;
+}
+
+// Lets the client read the last response before the connection goes: a close with unread bytes would be a reset that
+// takes the response with it.
+async::Task<void> Client::linger() {
+  try {
+    co_await transport_->shutdown(linger_idle);
+    input_.consume(input_.unread().size());
+    auto reading = async::with_deadline(linger_in_all, read_away(input_));
+    co_await reading;
+  } catch (const net::ConnectionLost&) {
+  }
+}
+
+}  // namespace caisson::session

@@ -1,0 +1,75 @@
+// One client connection over HTTP/1: reads requests, hands each as an exchange to the handler, keeps the connection or
+// closes it. Read run() from top to bottom.
+//
+// Ownership: owns the transport. Threading: one loop, for life.
+// Errors: none come out but async::Cancelled; whatever ends a connection ends it alone.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_set>
+
+#include "async/cancel.h"
+#include "http/h1/request_parser.h"
+#include "http/handler.h"
+#include "net/transport.h"
+#include "session/input.h"
+
+namespace caisson::session {
+
+// The connections of one loop that wait for a request, so that a graceful stop can end just these.
+//
+// Threading: one loop.
+class IdleConnections {
+ public:
+  // From now on connections close after the response in hand; those that wait close at once.
+  void drain();
+  bool draining() const noexcept { return draining_; }
+
+ private:
+  friend class Client;
+  std::unordered_set<async::CancelScope*> waiting_;
+  bool draining_ = false;
+};
+
+struct ClientOptions {
+  http::h1::RequestOptions parser;
+  net::Milliseconds header_timeout{60'000};  // client_header_timeout: for a whole head
+};
+
+class Client {
+ public:
+  // `handler`, `idle` and `options` outlive the client. `refused` not zero: this connection's first request is to be
+  // answered with that status whatever it says (plain HTTP on a TLS port); `why` is for the log.
+  Client(std::unique_ptr<net::Transport> transport, http::ConnectionInfo info, http::Handler& handler,
+         IdleConnections& idle, const ClientOptions& options);
+
+  // The first request is to be answered with this status whatever it says: plain HTTP on a TLS port.
+  void refuse(unsigned status, std::string why);
+
+  async::Task<void> run();
+
+ private:
+  enum class Next { Request, Linger, Close };
+
+  async::Task<bool> wait_for_request();
+  async::Task<bool> read_head();
+  async::Task<Next> serve_request();
+  async::Task<Next> settle(class H1Body& body, const class H1Responder& responder);
+  async::Task<void> linger();
+
+  std::unique_ptr<net::Transport> transport_;
+  http::ConnectionInfo info_;
+  http::Handler& handler_;
+  IdleConnections& idle_;
+  const ClientOptions& options_;
+  Input input_;
+  http::h1::RequestParser parser_;
+  net::Milliseconds wait_limit_;  // for the next request
+  unsigned refused_ = 0;
+  std::string refusal_;
+  std::uint64_t head_began_ = 0;  // received() when this request began
+};
+
+}  // namespace caisson::session

@@ -1,0 +1,54 @@
+#include "session/h1_body.h"
+
+#include "base/text.h"
+
+namespace caisson::session {
+
+namespace {
+
+constexpr std::string_view continue_head = "HTTP/1.1 100 Continue\r\n\r\n";
+
+}  // namespace
+
+async::Task<std::span<const std::byte>> H1Body::read() {
+  const net::Milliseconds idle = policy_ != nullptr ? policy_->body_idle : http::ConnectionPolicy{}.body_idle;
+  if (expects_continue_ && !decoder_.done()) {
+    expects_continue_ = false;
+    // RFC 9110 section 10.1.1: not when the body is coming already.
+    if (input_.empty() && !response_began_) {
+      try {
+        co_await transport_.write(text::bytes_of(continue_head), idle);
+      } catch (const net::ConnectionLost&) {
+        throw http::PeerGone();
+      }
+    }
+  }
+  while (!decoder_.done()) {
+    if (input_.empty()) {
+      const bool more = co_await input_.fill(raw_ ? async::no_timeout : idle);
+      if (!more) {
+        if (!decoder_.end_of_input()) throw http::PeerGone();
+        break;
+      }
+    }
+    const http::h1::BodyDecoder::Step step = decoder_.next(input_.unread());
+    input_.consume(step.consumed);
+    if (step.state == http::h1::BodyDecoder::State::Broken) {
+      throw http::BadMessage(400, "client sent invalid chunked body");
+    }
+    if (!step.data.empty()) {
+      if (decoder_.done()) ended_.set();
+      co_return text::bytes_of(step.data);
+    }
+  }
+  ended_.set();
+  co_return std::span<const std::byte>();
+}
+
+void H1Body::become_raw() noexcept {
+  raw_ = true;
+  decoder_ = http::h1::BodyDecoder(http::BodySize::until_close());
+  ended_.reset();
+}
+
+}  // namespace caisson::session

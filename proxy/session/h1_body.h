@@ -1,0 +1,51 @@
+// A request's body as it comes over HTTP/1.1.
+//
+// Ownership: borrows the input and the transport of its connection. Threading: one loop.
+#pragma once
+
+#include "async/loop.h"
+#include "http/body.h"
+#include "http/exchange.h"
+#include "http/h1/body_decoder.h"
+#include "session/input.h"
+
+namespace caisson::session {
+
+class H1Body final : public http::BodyReader {
+ public:
+  // `expects_continue`: the client waits for "100 Continue" before it sends; the first read() says it.
+  H1Body(Input& input, net::Transport& transport, http::BodySize size, bool expects_continue)
+      : input_(input), transport_(transport), size_(size), decoder_(size), expects_continue_(expects_continue) {
+    if (decoder_.done()) ended_.set();
+  }
+  // The idle limits of the location that answers; set before the first read().
+  void follow(const http::ConnectionPolicy& policy) noexcept { policy_ = &policy; }
+
+  http::BodySize size() const noexcept override { return size_; }
+  async::Task<std::span<const std::byte>> read() override;
+
+  bool done() const noexcept { return decoder_.done(); }
+  // The client still waits for "100 Continue": it may never send its body.
+  bool withheld() const noexcept { return expects_continue_ && !decoder_.done(); }
+  // A final response has begun: nobody is told to continue any more.
+  void response_began() noexcept { response_began_ = true; }
+  // After a 101: what follows are the raw bytes of another protocol, up to the end of the stream.
+  void become_raw() noexcept;
+  // More bytes than this are still to come for certain.
+  bool more_than(std::uint64_t bytes) const noexcept { return decoder_.known_rest() > bytes; }
+  // Set when the body has been read to its end.
+  async::Signal& ended() noexcept { return ended_; }
+
+ private:
+  Input& input_;
+  net::Transport& transport_;
+  http::BodySize size_;
+  http::h1::BodyDecoder decoder_;
+  const http::ConnectionPolicy* policy_ = nullptr;
+  async::Signal ended_;
+  bool expects_continue_;
+  bool response_began_ = false;
+  bool raw_ = false;
+};
+
+}  // namespace caisson::session

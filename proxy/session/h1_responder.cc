@@ -1,0 +1,107 @@
+#include "session/h1_responder.h"
+
+#include <array>
+#include <stdexcept>
+
+#include "base/text.h"
+
+namespace caisson::session {
+
+namespace {
+
+using Piece = std::span<const std::byte>;
+
+// A request body of which more than this is still to come is not drained: the connection closes after the response.
+constexpr std::uint64_t most_drained = 256 * 1024;
+
+}  // namespace
+
+async::Task<void> H1Responder::put(std::span<const Piece> pieces) {
+  for (const Piece& piece : pieces) traffic_->sent += piece.size();
+  try {
+    co_await transport_.write(pieces, policy_->send_idle);
+  } catch (const net::ConnectionLost&) {
+    throw http::PeerGone();
+  }
+}
+
+async::Task<void> H1Responder::inform(const http::ResponseHead& interim) {
+  if (request_.version != http::Version::Http11) co_return;
+  std::string bytes;
+  http::h1::append_response_head(bytes, interim, {});
+  const std::array pieces = {Piece(text::bytes_of(bytes))};
+  co_await put(pieces);
+}
+
+std::string H1Responder::serialise(const http::ResponseHead& head) {
+  request_body_.response_began();
+  http::h1::ResponseContext context;
+  context.version = request_.version;
+  context.to_head = request_.to_head;
+  // A body that the client holds back, or a large rest of one, would stand in the way of the next request.
+  context.keep_alive = request_.keep_alive && policy_->keep_alive > net::Milliseconds::zero() &&
+                       request_.number < policy_->keep_alive_requests && !request_body_.withheld() &&
+                       !request_body_.more_than(most_drained);
+  context.chunked_allowed = policy_->chunked_allowed;
+  std::string bytes;
+  const http::h1::ResponseFraming framing = http::h1::append_response_head(bytes, head, context);
+  framing_ = framing.body;
+  rest_ = framing.body.bytes;
+  keep_alive_ = framing.keep_alive;
+  if (head.status == 101) {
+    raw_ = true;
+    keep_alive_ = false;
+    request_body_.become_raw();
+  }
+  return bytes;
+}
+
+async::Task<void> H1Responder::start(http::ResponseHead head) {
+  const std::string bytes = serialise(head);
+  const std::array pieces = {Piece(text::bytes_of(bytes))};
+  co_await put(pieces);
+}
+
+async::Task<void> H1Responder::send(http::ResponseHead head, std::string body_text) {
+  const std::string bytes = serialise(head);
+  count_body(body_text.size());
+  const std::array pieces = {Piece(text::bytes_of(bytes)), Piece(text::bytes_of(body_text))};
+  co_await put(pieces);
+  finished_ = true;
+}
+
+void H1Responder::count_body(std::size_t bytes) {
+  if (framing_.kind == http::BodySize::Kind::Declared) {
+    if (bytes > rest_) throw std::logic_error("response body is longer than its Content-Length");
+    rest_ -= bytes;
+  }
+  traffic_->body_sent += bytes;
+}
+
+async::Task<void> H1Responder::write(std::span<const std::byte> slice) {
+  if (slice.empty()) co_return;
+  if (!raw_ && framing_.kind == http::BodySize::Kind::None) co_return;
+  count_body(slice.size());
+  if (!raw_ && framing_.kind == http::BodySize::Kind::Streamed) {
+    const http::h1::ChunkHead chunk(slice.size());
+    const std::array pieces = {Piece(text::bytes_of(chunk.view())), Piece(slice),
+                               Piece(text::bytes_of(http::h1::chunk_end))};
+    co_await put(pieces);
+  } else {
+    const std::array pieces = {Piece(slice)};
+    co_await put(pieces);
+  }
+}
+
+async::Task<void> H1Responder::finish() {
+  if (framing_.kind == http::BodySize::Kind::Declared && rest_ != 0) {
+    throw std::logic_error("response body is shorter than its Content-Length");
+  }
+  if (framing_.kind == http::BodySize::Kind::Streamed) {
+    const std::array pieces = {Piece(text::bytes_of(http::h1::last_chunk))};
+    co_await put(pieces);
+  }
+  finished_ = true;
+}
+
+}  // namespace caisson::session
