@@ -100,7 +100,7 @@ TEST_CASE("writers of two processes fight over one upload: no byte is lost, doub
   Repository app = store.repository(repository("app"));
   const UploadId id = app.begin_upload(Algorithm::Sha256).value().id();
   constexpr std::size_t kBlock = 1000;
-  constexpr int kBlocks = 200;
+  constexpr int kBlocks = 3000;
 
   // Each takes the upload over again and again and goes on from where it finds it. How many blocks it wrote, or -1.
   const auto fight = [&](Store& with, char letter) {
@@ -120,17 +120,21 @@ TEST_CASE("writers of two processes fight over one upload: no byte is lost, doub
       upload.value().park();
     }
   };
+  std::array<int, 2> result{};
+  REQUIRE(::pipe(result.data()) == 0);
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {
     Store own(scratch.driver(), observe::ErrorLog());
-    ::_exit(fight(own, 'c'));
+    const int written = fight(own, 'c');
+    ::_exit(::write(result[1], &written, sizeof written) == sizeof written ? 0 : 1);
   }
+  ::close(result[1]);
   const int mine = fight(store, 'p');
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  REQUIRE(WIFEXITED(status));
-  const int theirs = WEXITSTATUS(status);
+  int theirs = 0;
+  REQUIRE(::read(result[0], &theirs, sizeof theirs) == sizeof theirs);
+  ::close(result[0]);
+  REQUIRE(::waitpid(child, nullptr, 0) == child);
   CHECK(mine + theirs == kBlocks);
 
   const std::string bytes = scratch.read("repositories/app/_uploads/" + id.str() + "/data");
