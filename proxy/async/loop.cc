@@ -146,13 +146,11 @@ void Loop::take_posted() {
 }
 
 void Loop::post(std::function<void()> fn) {
-  bool first = false;
-  {
-    const std::lock_guard lock(shared_->mutex);
-    first = shared_->posted.empty();
-    shared_->posted.push_back(std::move(fn));
-  }
-  if (!first) return;  // whoever posted first has woken the loop
+  const std::lock_guard lock(shared_->mutex);
+  shared_->posted.push_back(std::move(fn));
+  if (shared_->posted.size() > 1) return;  // whoever posted first has woken the loop
+  // Under the lock: what was posted may be the last thing that this loop waited for, and it is destroyed soon after it
+  // took that. It cannot take it before this thread is done with the loop.
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t n = ::write(shared_->wake.get(), &one, sizeof one);
 }
