@@ -135,8 +135,6 @@ void RequestParser::read_request_line(std::string_view line) {
   if (line.empty()) {
     head_.version = Version::Http09;
     if (head_.method != "GET") return refuse(400, "client sent invalid method in HTTP/0.9 request");
-  } else if (!read_version(line)) {
-    return;
   }
 
   Result<RequestTarget> parsed = parse_target(target, options_.merge_slashes);
@@ -145,6 +143,7 @@ void RequestParser::read_request_line(std::string_view line) {
   if (!target.starts_with('/') && !host_name(head_.target.host)) {
     return refuse(400, "client sent invalid host in request line");
   }
+  if (!line.empty() && !read_version(line)) return;
   phase_ = head_.version == Version::Http09 ? Phase::Done : Phase::Fields;
 }
 
