@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "rules/loader.h"
+#include "rules/phases.h"
 
 namespace caisson::gateway {
 
@@ -41,6 +42,9 @@ Result<void> add_error_page(Loader& loader, const Directive& d) {
                                                    : "value \"" + d.args[i] + "\" must be between 300 and 599");
     }
     pages->emplace(static_cast<unsigned>(*status), page);
+    auto& paged = loader.level().own<rules::PagedStatuses>().statuses;
+    if (!paged) paged.emplace();
+    paged->insert(static_cast<unsigned>(*status));
   }
   return {};
 }

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,15 @@ struct LocationPrefix {
   void inherit(const LocationPrefix& outer, Block kind) {
     if (!path && (kind == IfInLocation || kind == LimitExcept)) path = outer.path;
   }
+};
+
+// The statuses that `error_page` has a page for; proxy_intercept_errors lets it take the place of a backend's own. The
+// gateway writes it.
+struct PagedStatuses {
+  std::optional<std::set<unsigned>> statuses;
+
+  void inherit(const PagedStatuses& outer) { rules::inherit(statuses, outer.statuses); }
+  bool has(unsigned status) const { return statuses && statuses->count(status) != 0; }
 };
 
 // What stands behind the name of an `upstream` block in the place of servers, such as the embedded registry.
