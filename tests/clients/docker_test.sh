@@ -76,3 +76,20 @@ for registry in $domain:5043 $domain; do
   expect_equal "the file's digest" "$written" "$output"
   expect_success on reader docker rmi --force "$image@$digest"
 done
+
+proves "containerd pulls it, with the hosts.toml that scripts/run tells to write"
+registry=$domain:5043
+image=$registry/test-image:latest
+fetch() {
+  on reader ctr --address "$work/reader/exec/containerd/containerd.sock" content fetch \
+    --user "$user:$1" --hosts-dir /etc/containerd/certs.d "$image"
+}
+expect_failure fetch "$password"
+expect_contains "containerd's error" "x509: certificate signed by unknown authority" "$output"
+folder=/etc/containerd/certs.d/$registry
+on reader install -D -m 644 "$work/conf.d/ca.crt" "$folder/ca.crt"
+printf '[host."https://%s"]\nca = "%s"\n' "$registry" "$folder/ca.crt" | on reader tee "$folder/hosts.toml" >/dev/null
+expect_failure fetch wrong
+expect_contains "containerd's error" "401 Unauthorized" "$output"
+expect_success fetch "$password"
+expect_contains "containerd's answer" "manifest-$digest: done" "$(tr -s ' ' <<<"$output")"

@@ -27,8 +27,8 @@ proves "Podman refuses a certificate of an authority that it does not know"
 expect_failure log_in writer "$password"
 expect_contains "podman's error" "x509: certificate signed by unknown authority" "$output"
 
-trust writer $registry
-trust reader $registry
+trust writer "$registry"
+trust reader "$registry"
 proves "a wrong password is refused"
 expect_failure log_in writer wrong
 expect_contains "podman's error" "invalid username/password" "$output"

@@ -3,17 +3,17 @@
 # the guide promises, and as nginx does.
 source "$(dirname "$0")/lib.sh"
 
-use_backend "${1:-external}"
+backend=${1:-external}
+use_backend "$backend"
 make_user
-: >"$work/conf.d/ca.crt"
+: >"$work/conf.d/ca.crt" # not needed before TLS
 url() { echo "$1://localhost:$gate_port/v2/"; }
 
-# An example that does not stand on the registry inside is tried with it by the same one line.
+# Every stage works with the registry inside as well: by that one line.
 example() {
   use_example "$1"
-  [[ ${backend:-} != embedded ]] || sed -i "s|server 127.0.0.1:1;|registry $data;|" "$work/conf.d/registry.conf"
+  if [[ $backend == embedded ]]; then sed -i "s|server 127.0.0.1:1;|registry $data;|" "$work/conf.d/registry.conf"; fi
 }
-backend=${1:-external}
 
 nginx_401='<html>
 <head><title>401 Authorization Required</title></head>
