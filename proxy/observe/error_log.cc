@@ -119,9 +119,9 @@ void append_context(std::string& message, const LogContext& context) {
 
 }  // namespace
 
-// spdlog's logger is thread-safe, but its log() is not const.
 struct ErrorLog::Logger {
-  mutable spdlog::logger logger;
+  mutable spdlog::logger logger;  // thread-safe, but its log() is not const
+  std::shared_ptr<LogFile> first_file;
 };
 
 std::string_view name_of(Level level) noexcept { return level_names[static_cast<std::size_t>(level)]; }
@@ -141,10 +141,12 @@ ErrorLog::ErrorLog(const std::vector<Target>& targets) {
     sinks.push_back(std::move(sink));
     least_ = std::min(least_, target.level);
   }
-  auto made = std::make_shared<Logger>(Logger{spdlog::logger("caisson", sinks.begin(), sinks.end())});
+  auto made = std::make_shared<Logger>(Logger{spdlog::logger("caisson", sinks.begin(), sinks.end()), targets.front().file});
   made->logger.set_level(to_spdlog(least_));
   logger_ = std::move(made);
 }
+
+const LogFile* ErrorLog::first_file() const noexcept { return logger_ ? logger_->first_file.get() : nullptr; }
 
 void ErrorLog::write(Level level, std::string_view message, const LogContext& context) const {
   if (!enabled(level)) return;

@@ -53,6 +53,9 @@ class ErrorLog {
   // Whether any target takes the level: one comparison, to be asked before a message is put together.
   bool enabled(Level level) const noexcept { return level >= least_ && logger_ != nullptr; }
 
+  // The log file of the first target; null without targets.
+  const LogFile* first_file() const noexcept;
+
   // A line longer than 2 KiB is cut, as in nginx.
   void write(Level level, std::string_view message, const LogContext& context = {}) const;
 

@@ -53,6 +53,7 @@ Result<void> LogFile::replace(const Fd& opened) {
 Result<std::shared_ptr<LogFile>> LogFiles::open(const std::string& path) {
   const auto found = files_.find(path);
   if (found != files_.end()) return found->second;
+  if (const auto spare = spare_.find(path); spare != spare_.end()) return files_.emplace(*spare).first->second;
   Result<std::shared_ptr<LogFile>> opened = path == "stderr" ? LogFile::standard_error() : LogFile::open(path);
   if (opened.ok()) files_.emplace(path, opened.value());
   return opened;

@@ -52,6 +52,13 @@ class LogFile {
 // Threading: one thread; the logs themselves may be used by others meanwhile.
 class LogFiles {
  public:
+  LogFiles() = default;
+  // For another configuration: logs that `before` has open are taken from there when open() asks for them.
+  explicit LogFiles(const LogFiles& before) : spare_(before.files_) {}
+  LogFiles(LogFiles&&) = default;
+  LogFiles& operator=(const LogFiles&) = delete;
+  LogFiles& operator=(LogFiles&&) = default;
+
   // The log at `path`, opened now unless it is open already. "stderr" is standard error.
   Result<std::shared_ptr<LogFile>> open(const std::string& path);
   // Makes a log known that another process opened: open() then finds it without any right to the path.
@@ -62,6 +69,7 @@ class LogFiles {
 
  private:
   std::map<std::string, std::shared_ptr<LogFile>> files_;
+  std::map<std::string, std::shared_ptr<LogFile>> spare_;  // open, but not asked for
 };
 
 // Writes lines to a LogFile at once, or gathers them in a buffer (access_log's buffer= and flush=). Text that does not

@@ -85,6 +85,16 @@ TEST_CASE("a path is opened once however often it is named, and all are reopened
   CHECK(folder.text("a.log") == "x\n");
 }
 
+TEST_CASE("another configuration takes over the open logs that it names, and only those") {
+  const TemporaryFolder folder;
+  LogFiles before;
+  auto kept = before.open(folder.path("kept.log")).value();
+  auto dropped = before.open(folder.path("dropped.log")).value();
+  LogFiles after(before);
+  CHECK(after.open(folder.path("kept.log")).value() == kept);
+  CHECK(after.all().size() == 1);
+}
+
 TEST_CASE("a log that was opened elsewhere is found under its path, without opening it") {
   const TemporaryFolder folder;
   LogFiles files;

@@ -1,0 +1,208 @@
+#include "app/commands.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+#include "app/master.h"
+#include "app/pid_file.h"
+#include "app/worker.h"
+
+namespace caisson::app {
+
+namespace {
+
+using observe::ErrorLog;
+using observe::Level;
+using observe::LogFile;
+
+void print(std::FILE* to, const std::string& text) { static_cast<void>(std::fwrite(text.data(), 1, text.size(), to)); }
+
+// Where complaints go until the configuration's own error log is open: standard error, in the form of a command, and
+// the file of -e.
+Result<ErrorLog> open_console(const Invocation& invocation) {
+  std::vector<ErrorLog::Target> targets{{LogFile::standard_error(), Level::Warn, invocation.program}};
+  if (invocation.error_log != "stderr") {
+    Result<std::shared_ptr<LogFile>> file = LogFile::open(invocation.error_log);
+    if (!file.ok()) return std::move(file).error();
+    targets.push_back({std::move(file).value(), Level::Notice, {}});
+  }
+  return ErrorLog(targets);
+}
+
+bool report(const Product::Loaded& loaded, const ErrorLog& console) {
+  for (const std::string& warning : loaded.warnings) console.warn(warning);
+  for (const Error& error : loaded.errors) console.emerg(error.what);
+  return loaded.plan.has_value();
+}
+
+// Starts a worker that checks with its final rights what only it can check, such as the registry's folder.
+std::vector<std::string> check_in_worker(const Invocation& invocation, const Plan& plan) {
+  const HandoverView handover{invocation, plan.worker, true, plan.files, {}, descriptors_of(plan.logs)};
+  Result<std::unique_ptr<WorkerProcess>> started = WorkerProcess::start(handover, STDERR_FILENO, nullptr);
+  if (!started.ok()) return {started.error().what};
+  const WorkerProcess& worker = *started.value();
+  std::vector<std::string> problems = {"the worker process ended before it was ready"};
+  for (;;) {
+    Result<std::optional<Message>> received = receive_message(worker.channel(), true);
+    if (!received.ok() || !received.value()) break;
+    const Message& message = *received.value();
+    if (message.kind == worker_ready) problems.clear();
+    if (message.kind == worker_failed) problems = {message.text.substr(0, message.text.find_last_not_of('\n') + 1)};
+  }
+  while (::waitpid(worker.pid(), nullptr, 0) < 0 && errno == EINTR) {
+  }
+  return problems;
+}
+
+// nginx -T. Of what was read only the configuration: certificates' keys and passwords were read, too.
+void dump(const Invocation& invocation, const config::Files& files) {
+  config::MemorySource read(files);
+  config::RecordingSource configuration(read);
+  static_cast<void>(read_configuration(invocation, configuration));
+  for (const auto& [path, text] : configuration.files()) {
+    print(stdout, "# configuration file " + path + ":\n" + text + '\n');
+  }
+}
+
+// nginx -t: everything but serving.
+bool passes_test(Product& product, const Invocation& invocation, const ErrorLog& console) {
+  Product::Loaded loaded = load_from_disk(product, invocation, {});
+  if (!report(loaded, console)) return false;
+  const std::string file = "configuration file " + invocation.conf;
+  if (!invocation.quiet) print(stderr, invocation.program + ": the " + file + " syntax is ok\n");
+
+  const Plan& plan = *loaded.plan;
+  std::vector<Error> errors = check_listeners(plan.listeners);
+  if (Result<void> pid = check_pid_file(plan.pid_path); !pid.ok()) errors.push_back(std::move(pid).error());
+  for (const Error& error : errors) console.emerg(error.what);
+  if (!errors.empty()) return false;
+  const std::vector<std::string> problems = check_in_worker(invocation, plan);
+  for (const std::string& problem : problems) console.emerg(problem);
+  if (!problems.empty()) return false;
+
+  if (!invocation.quiet) print(stderr, invocation.program + ": " + file + " test is successful\n");
+  if (invocation.dump) dump(invocation, plan.files);
+  return true;
+}
+
+int test(Product& product, const Invocation& invocation, const ErrorLog& console) {
+  if (passes_test(product, invocation, console)) return EXIT_SUCCESS;
+  print(stderr, invocation.program + ": configuration file " + invocation.conf + " test failed\n");
+  return EXIT_FAILURE;
+}
+
+// The pid file that a configuration names, also one with errors elsewhere.
+std::string pid_path_in(const Invocation& invocation, const config::Parsed& parsed) {
+  for (const config::Directive& directive : parsed.directives) {
+    if (directive.name == "pid" && directive.args.size() == 1) return invocation.from_prefix(directive.args[0]);
+  }
+  return default_pid_path;
+}
+
+// nginx -s. Unlike nginx's, a broken configuration keeps nobody from stopping the server.
+int signal_master(Product& product, const Invocation& invocation, const ErrorLog& console) {
+  constexpr std::pair<std::string_view, int> signals[] = {
+      {"stop", SIGTERM}, {"quit", SIGQUIT}, {"reopen", SIGUSR1}, {"reload", SIGHUP}};
+  if (invocation.signal == "reload" && !report(load_from_disk(product, invocation, {}), console)) return EXIT_FAILURE;
+  config::FileSource disk;
+  const Result<pid_t> pid = read_pid_file(pid_path_in(invocation, read_configuration(invocation, disk)));
+  if (!pid.ok()) {
+    console.error(pid.error().what);
+    return EXIT_FAILURE;
+  }
+  for (const auto& [name, number] : signals) {
+    if (name != invocation.signal || ::kill(pid.value(), number) == 0) continue;
+    console.alert(
+        system_error(errno, "kill(" + std::to_string(pid.value()) + ", " + std::to_string(number) + ')').what);
+    return EXIT_FAILURE;
+  }
+  return EXIT_SUCCESS;
+}
+
+// master_process off: this process serves.
+int serve_alone(Product& product, const Invocation& invocation, Plan plan, const ErrorLog& console) {
+  ListeningSockets sockets;
+  const std::vector<Error> errors = sockets.open(plan.listeners, patience_at_start);
+  for (const Error& error : errors) console.emerg(error.what);
+  if (!errors.empty()) return EXIT_FAILURE;
+
+  Daemon daemon;
+  if (plan.daemon) {
+    Result<Daemon> started = Daemon::start();
+    if (!started.ok()) {
+      console.emerg(started.error().what);
+      return EXIT_FAILURE;
+    }
+    daemon = std::move(started).value();
+  }
+  PidFile pid_file;
+  const auto on_ready = [&]() -> Result<void> {
+    if (Result<void> written = pid_file.write(plan.pid_path); !written.ok()) return written;
+    daemon.finish(plan.error_log);
+    return {};
+  };
+  Control control(on_ready, plan.logs);
+  std::vector<NamedFd> listeners;
+  for (const NamedDescriptor& listener : sockets.of(plan.listeners)) {
+    listeners.push_back({listener.name, Fd(::fcntl(listener.descriptor, F_DUPFD_CLOEXEC, 0))});
+  }
+  const int status =
+      product.serve({invocation, std::move(plan.files), std::move(listeners), plan.logs, false, control});
+  for (const std::string& failure : control.failures()) console.emerg(failure);
+  return status;
+}
+
+int start(Product& product, const Invocation& invocation, const ErrorLog& console) {
+  Product::Loaded loaded = load_from_disk(product, invocation, {});
+  if (!report(loaded, console)) return EXIT_FAILURE;
+  if (!loaded.plan->master_process) return serve_alone(product, invocation, std::move(*loaded.plan), console);
+  return Master(product, invocation, console).run(std::move(*loaded.plan));
+}
+
+}  // namespace
+
+Product::Loaded load_from_disk(Product& product, const Invocation& invocation, const observe::LogFiles& open_logs) {
+  config::FileSource disk;
+  config::RecordingSource recording(disk);
+  observe::LogFiles logs(open_logs);
+  Product::Loaded loaded = product.load(invocation, recording, logs);
+  if (loaded.plan) {
+    loaded.plan->files = recording.files();
+    loaded.plan->logs = std::move(logs);
+  }
+  return loaded;
+}
+
+int run(Product& product, std::span<const char* const> argv) {
+  if (const int channel = worker_channel(); channel >= 0) return run_worker(product, channel);
+
+  const Result<Invocation> parsed = parse_invocation(argv);
+  if (!parsed.ok()) {
+    print(stderr, "caisson: " + parsed.error().what + '\n');
+    return EXIT_FAILURE;
+  }
+  const Invocation& invocation = parsed.value();
+  if (invocation.show_version) {
+    print(stderr, version_text(invocation));
+    return EXIT_SUCCESS;
+  }
+  const Result<ErrorLog> console = open_console(invocation);
+  if (!console.ok()) {
+    print(stderr, invocation.program + ": [alert] could not open error log file: " + console.error().what + '\n');
+    return EXIT_FAILURE;
+  }
+  block_signals();
+  if (invocation.test) return test(product, invocation, console.value());
+  if (!invocation.signal.empty()) return signal_master(product, invocation, console.value());
+  return start(product, invocation, console.value());
+}
+
+}  // namespace caisson::app

@@ -1,0 +1,46 @@
+// nginx's command line.
+//
+// Ownership: values. Threading: none of its own.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "base/result.h"
+#include "config/parser.h"
+#include "config/source.h"
+
+namespace caisson::app {
+
+struct Invocation {
+  std::string program = "caisson";  // how messages begin: "nginx" when called by that name
+  bool show_version = false;        // -v, -V, -h
+  bool show_build = false;          // -V
+  bool show_help = false;           // -h, -?
+  bool test = false;                // -t, -T
+  bool dump = false;                // -T
+  bool quiet = false;               // -q
+  std::string signal;               // -s: stop, quit, reopen or reload; empty: none
+  std::string directives;           // -g
+
+  // Where relative paths of the configuration start, with the slash at the end (-p).
+  std::string prefix = "/usr/share/nginx/";
+  // The configuration file (-c). A relative one starts at the prefix.
+  std::string conf = "/etc/nginx/nginx.conf";
+  // The error log until the configuration names one, and when it names none (-e): a path, or "stderr".
+  std::string error_log = "stderr";
+
+  // A path as the configuration gives it, from the prefix on.
+  std::string from_prefix(const std::string& path) const { return path.starts_with('/') ? path : prefix + path; }
+};
+
+// Reads the arguments, argv[0] among them. The error is nginx's: `invalid option: "x"`.
+Result<Invocation> parse_invocation(std::span<const char* const> argv);
+
+// The directives of -g, then those of the configuration file and all that it includes.
+config::Parsed read_configuration(const Invocation& invocation, config::Source& files);
+
+// What -v, -V and -h print to standard error.
+std::string version_text(const Invocation& invocation);
+
+}  // namespace caisson::app

@@ -1,0 +1,44 @@
+// The listening sockets that the master holds open over reloads.
+//
+// Ownership: owns the sockets; the file of a unix socket is removed with it. Threading: one thread.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "app/handover.h"
+#include "app/plan.h"
+#include "base/handle.h"
+#include "base/result.h"
+
+namespace caisson::app {
+
+class ListeningSockets {
+ public:
+  ListeningSockets() = default;
+  ~ListeningSockets() { keep_only({}); }
+  ListeningSockets(const ListeningSockets&) = delete;
+  ListeningSockets& operator=(const ListeningSockets&) = delete;
+
+  // Opens those that are not open yet, all of them or none; one error per address. An address in use is tried again
+  // until `patience` is over: the process that is just ending may still have it.
+  std::vector<Error> open(const std::vector<Plan::Listener>& wanted, std::chrono::milliseconds patience);
+  // Closes all others.
+  void keep_only(const std::vector<Plan::Listener>& wanted);
+  // Those of a plan, all of them open.
+  std::vector<NamedDescriptor> of(const std::vector<Plan::Listener>& wanted) const;
+
+ private:
+  struct Open {
+    net::Address address;
+    Fd fd;
+  };
+  std::map<std::string, Open> open_;  // by address
+};
+
+// Whether each could be listened on, an address in use counting as one that can: for -t beside a running server.
+std::vector<Error> check_listeners(const std::vector<Plan::Listener>& wanted);
+
+}  // namespace caisson::app

@@ -1,0 +1,324 @@
+#include "app/master.h"
+
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <set>
+
+#include "base/text.h"
+
+namespace caisson::app {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// How long a worker may take from its first instruction to "ready".
+constexpr std::chrono::seconds longest_start{60};
+// How long a worker that was told to stop at once may take.
+constexpr std::chrono::seconds longest_stop{2};
+// A worker that lived for less died young: each of those doubles the wait before the next one.
+constexpr std::chrono::seconds young{5};
+constexpr milliseconds first_respawn_delay{100};
+constexpr milliseconds longest_respawn_delay{10'000};
+
+std::string name_of_signal(unsigned number) {
+  const char* const name = ::sigabbrev_np(static_cast<int>(number));
+  return std::to_string(number) + " (SIG" + (name != nullptr ? name : "?") + ')';
+}
+
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines = text::split(text, '\n');
+  std::erase(lines, "");
+  return lines;
+}
+
+}  // namespace
+
+Master::Master(Product& product, const Invocation& invocation, observe::ErrorLog console)
+    : product_(product), invocation_(invocation), console_(std::move(console)) {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int number : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD}) {
+    ::sigaddset(&set, number);
+  }
+  signals_.reset(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+// run() has seen all workers end, unless an exception ended it.
+Master::~Master() {
+  for (const auto& worker : workers_) worker->send_signal(SIGKILL);
+}
+
+int Master::run(Plan plan) {
+  if (!start(std::move(plan))) return EXIT_FAILURE;
+  while (!(workers_.empty() && (failed_start_ || stopping_ != Stopping::No))) turn();
+  if (failed_start_) return EXIT_FAILURE;
+  log_.notice("exit");
+  return EXIT_SUCCESS;
+}
+
+bool Master::start(Plan plan) {
+  const std::vector<Error> errors = sockets_.open(plan.listeners, patience_at_start);
+  for (const Error& error : errors) console_.emerg(error.what);
+  if (!errors.empty()) return false;
+  log_ = plan.error_log;
+  if (plan.daemon) {
+    Result<Daemon> started = Daemon::start();
+    if (!started.ok()) {
+      console_.emerg(started.error().what);
+      return false;
+    }
+    daemon_ = std::move(started).value();
+  }
+  log_.notice("caisson/" CAISSON_VERSION);
+  coming_ = std::make_shared<Generation>(Generation{++generations_, std::move(plan)});
+  return start_worker(coming_);
+}
+
+// What happens, happens here.
+
+void Master::turn() {
+  std::vector<pollfd> waited{{signals_.get(), POLLIN, 0}};
+  for (const auto& worker : workers_) waited.push_back({worker->channel(), POLLIN, 0});  // a closed one is -1: ignored
+
+  int timeout = -1;
+  if (const auto deadline = next_deadline()) {
+    const auto left = std::chrono::ceil<milliseconds>(*deadline - Clock::now());
+    timeout = static_cast<int>(std::max<milliseconds::rep>(0, left.count()));
+  }
+  if (::poll(waited.data(), waited.size(), timeout) < 0 && errno != EINTR) {
+    log_.alert(system_error(errno, "poll()").what);
+  }
+  // Messages first: what a worker said before it died counts. on_ready() may start no worker, so the order holds.
+  for (std::size_t i = 1; i < waited.size(); ++i) {
+    if (waited[i].revents != 0) take_messages(*workers_[i - 1]);
+  }
+  if (waited.front().revents != 0) take_signals();
+  on_deadlines();
+}
+
+std::optional<Master::Clock::time_point> Master::next_deadline() const {
+  std::optional<Clock::time_point> next;
+  const auto sooner = [&](Clock::time_point at) { next = next ? std::min(*next, at) : at; };
+  if (stopping_ == Stopping::AtOnce) sooner(kill_at_);
+  if (respawn_at_) sooner(*respawn_at_);
+  for (const auto& worker : workers_) {
+    if (!worker->ready && !worker->killed) sooner(worker->started_at() + longest_start);
+  }
+  return next;
+}
+
+void Master::on_deadlines() {
+  const auto now = Clock::now();
+  if (stopping_ == Stopping::AtOnce && now >= kill_at_) {
+    for (const auto& worker : workers_) worker->send_signal(SIGKILL);
+    kill_at_ = now + longest_stop;
+  }
+  for (const auto& worker : workers_) {
+    if (worker->ready || worker->killed || now < worker->started_at() + longest_start) continue;
+    if (worker->failures.empty()) worker->failures = "the worker did not get ready in time\n";
+    worker->killed = true;
+    worker->send_signal(SIGKILL);
+  }
+  if (respawn_at_ && now >= *respawn_at_) {
+    respawn_at_.reset();
+    if (!start_worker(current_)) respawn_at_ = now + longest_respawn_delay;
+  }
+}
+
+void Master::take_signals() {
+  signalfd_siginfo info{};
+  while (::read(signals_.get(), &info, sizeof info) == sizeof info) on_signal(info);
+}
+
+void Master::on_signal(const signalfd_siginfo& info) {
+  if (info.ssi_signo == SIGCHLD) return reap();
+  std::string received = "signal " + name_of_signal(info.ssi_signo) + " received from " + std::to_string(info.ssi_pid);
+  switch (info.ssi_signo) {
+    case SIGTERM:
+    case SIGINT:
+      log_.notice(received + ", exiting");
+      return stop(Stopping::AtOnce);
+    case SIGQUIT:
+      log_.notice(received + ", shutting down");
+      return stop(Stopping::Gracefully);
+    case SIGHUP:
+      log_.notice(received + ", reconfiguring");
+      return reload();
+    case SIGUSR1:
+      log_.notice(received + ", reopening logs");
+      return reopen_logs();
+    default:
+      log_.notice(received + ", ignored: this version does not change its binary while it runs");
+  }
+}
+
+void Master::take_messages(WorkerProcess& worker) {
+  while (worker.channel() >= 0) {
+    Result<std::optional<Message>> received = receive_message(worker.channel(), false);
+    if (!received.ok() && received.error().code == ErrorCode::Busy) return;
+    if (!received.ok() || !received.value()) return worker.close_channel();  // it ends; SIGCHLD tells how
+    const Message& message = *received.value();
+    if (message.kind == worker_ready && !worker.ready) {
+      worker.ready = true;
+      on_ready(worker);
+    } else if (message.kind == worker_failed) {
+      worker.failures += message.text;
+    }
+  }
+}
+
+void Master::reap() {
+  int status = 0;
+  for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+    const auto found = std::find_if(workers_.begin(), workers_.end(), [&](const auto& w) { return w->pid() == pid; });
+    if (found == workers_.end()) continue;  // process 1 of a container inherits the orphans of others
+    const std::unique_ptr<WorkerProcess> worker = std::move(*found);
+    workers_.erase(found);
+    take_messages(*worker);
+    on_exit(*worker, status);
+  }
+}
+
+void Master::on_exit(WorkerProcess& worker, int status) {
+  const std::string who = "worker process " + std::to_string(worker.pid());
+  if (WIFSIGNALED(status)) {
+    const auto level = worker.leaving ? observe::Level::Notice : observe::Level::Alert;
+    log_.write(level, who + " exited on signal " + std::to_string(WTERMSIG(status)));
+  } else {
+    log_.notice(who + " exited with code " + std::to_string(WEXITSTATUS(status)));
+  }
+  if (stopping_ != Stopping::No || worker.leaving) return;
+  if (!worker.ready && worker.generation() == coming_) return on_failed_start(worker);
+  if (worker.generation() != current_) return;
+  for (const std::string_view reason : lines_of(worker.failures)) log_.emerg(reason);
+  const bool died_young = Clock::now() - worker.started_at() < young;
+  respawn_delay_ = !died_young                   ? milliseconds(0)
+                   : respawn_delay_.count() == 0 ? first_respawn_delay
+                                                 : std::min(respawn_delay_ * 2, longest_respawn_delay);
+  respawn_at_ = Clock::now() + respawn_delay_;
+}
+
+// Workers come and go.
+
+bool Master::start_worker(std::shared_ptr<const Generation> generation) {
+  const Plan& plan = generation->plan;
+  const HandoverView handover{
+      invocation_, plan.worker, false, plan.files, sockets_.of(plan.listeners), descriptors_of(plan.logs)};
+  Result<std::unique_ptr<WorkerProcess>> worker =
+      WorkerProcess::start(handover, daemon_.error_output(plan.error_log), generation);
+  if (!worker.ok()) {
+    (running_ ? log_ : console_).alert(worker.error().what);
+    return false;
+  }
+  log_.notice("start worker process " + std::to_string(worker.value()->pid()));
+  workers_.push_back(std::move(worker).value());
+  return true;
+}
+
+void Master::on_ready(WorkerProcess& worker) {
+  if (worker.generation() != coming_ || stopping_ != Stopping::No) return;
+  if (Result<void> written = pid_file_.write(coming_->plan.pid_path); !written.ok()) {
+    worker.failures = written.error().what + '\n';
+    worker.ready = false;
+    return worker.send_signal(SIGTERM);
+  }
+  // From here on the new configuration is in force.
+  current_ = std::exchange(coming_, nullptr);
+  respawn_at_.reset();
+  respawn_delay_ = milliseconds(0);
+  log_ = current_->plan.error_log;
+  sockets_.keep_only(current_->plan.listeners);
+  retire_older_than(*current_);
+  if (!running_) {
+    running_ = true;
+    daemon_.finish(log_);
+  }
+  if (std::exchange(reload_again_, false)) reload();
+}
+
+void Master::on_failed_start(WorkerProcess& worker) {
+  std::string why = worker.failures;
+  if (why.empty()) why = "worker process " + std::to_string(worker.pid()) + " ended before it was ready";
+  if (running_) return give_up_reload(why);
+  for (const std::string_view reason : lines_of(why)) console_.emerg(reason);
+  failed_start_ = true;
+}
+
+// Reload, reopen, stop.
+
+void Master::reload() {
+  if (stopping_ != Stopping::No) return;
+  if (coming_ != nullptr) {
+    reload_again_ = true;
+    return;
+  }
+  Product::Loaded loaded = load_from_disk(product_, invocation_, current_->plan.logs);
+  for (const std::string& warning : loaded.warnings) log_.warn(warning);
+  if (!loaded.plan) return log_errors(loaded.errors);
+  const std::vector<Error> errors = sockets_.open(loaded.plan->listeners, milliseconds(0));
+  if (!errors.empty()) return log_errors(errors);
+  coming_ = std::make_shared<Generation>(Generation{++generations_, std::move(*loaded.plan)});
+  if (!start_worker(coming_)) give_up_reload("no worker could be started");
+}
+
+void Master::give_up_reload(const std::string& why) {
+  for (const std::string_view reason : lines_of(why)) log_.emerg(reason);
+  log_.error("the configuration in force before goes on unchanged");
+  coming_ = nullptr;
+  sockets_.keep_only(current_->plan.listeners);
+  if (std::exchange(reload_again_, false)) reload();
+}
+
+void Master::retire_older_than(const Generation& generation) {
+  for (const auto& worker : workers_) {
+    if (worker->generation()->number >= generation.number || worker->leaving) continue;
+    worker->leaving = true;
+    worker->send_signal(SIGQUIT);
+  }
+}
+
+void Master::reopen_logs() {
+  std::set<const Generation*> generations{current_.get(), coming_.get()};
+  for (const auto& worker : workers_) generations.insert(worker->generation().get());
+  std::set<observe::LogFile*> logs;  // generations share most of them
+  for (const Generation* generation : generations) {
+    if (generation == nullptr) continue;
+    for (const auto& [path, log] : generation->plan.logs.all()) logs.insert(log.get());
+  }
+  for (observe::LogFile* log : logs) {
+    if (Result<void> reopened = log->reopen(); !reopened.ok()) log_.emerg(reopened.error().what);
+  }
+  for (const auto& worker : workers_) {
+    if (worker->channel() < 0) continue;
+    for (const auto& [path, descriptor] : descriptors_of(worker->generation()->plan.logs)) {
+      Result<void> sent = send_message(worker->channel(), log_reopened, path, {&descriptor, 1});
+      if (!sent.ok()) log_.alert(sent.error().what);
+    }
+  }
+}
+
+void Master::stop(Stopping how) {
+  if (stopping_ == Stopping::AtOnce) return;
+  stopping_ = how;
+  respawn_at_.reset();
+  const bool at_once = how == Stopping::AtOnce;
+  if (at_once) kill_at_ = Clock::now() + longest_stop;
+  for (const auto& worker : workers_) {
+    worker->leaving = true;
+    worker->send_signal(at_once ? SIGTERM : SIGQUIT);
+  }
+  sockets_.keep_only({});
+}
+
+void Master::log_errors(const std::vector<Error>& errors) const {
+  for (const Error& error : errors) log_.emerg(error.what);
+}
+
+}  // namespace caisson::app

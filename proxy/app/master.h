@@ -1,0 +1,96 @@
+// The master process: one thread that starts workers, replaces those that die, and takes nginx's signals.
+//
+//   TERM, INT  stop at once              HUP   load the configuration anew; a broken one changes nothing
+//   QUIT       stop after the requests   USR1  reopen the logs
+//
+// A reload starts a worker with the new configuration beside the old one. Only when the new one says that it is ready,
+// the old one is told to finish: until then nothing has changed, and whatever goes wrong is logged and dropped.
+//
+// Threading: one thread; it waits for signals and workers and never for anything else.
+#pragma once
+
+#include <signal.h>
+#include <sys/signalfd.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/daemon.h"
+#include "app/listening_sockets.h"
+#include "app/pid_file.h"
+#include "app/product.h"
+#include "app/worker_process.h"
+#include "observe/error_log.h"
+
+namespace caisson::app {
+
+struct Generation {
+  unsigned number = 0;
+  Plan plan;
+};
+
+// How long a start waits for an address in use. nginx tries five times, half a second apart.
+inline constexpr std::chrono::milliseconds patience_at_start{2000};
+
+class Master {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // `console` is told what goes wrong until everything runs. REQUIRES: block_signals() was called.
+  Master(Product& product, const Invocation& invocation, observe::ErrorLog console);
+  ~Master();
+
+  // Starts with the plan and serves until told to stop. Returns the exit status.
+  int run(Plan plan);
+
+ private:
+  enum class Stopping { No, Gracefully, AtOnce };
+
+  bool start(Plan plan);
+  void turn();  // waits for the next event and sees to it
+  std::optional<Clock::time_point> next_deadline() const;
+
+  void take_signals();
+  void on_signal(const signalfd_siginfo& info);
+  void take_messages(WorkerProcess& worker);
+  void reap();
+  void on_exit(WorkerProcess& worker, int status);
+  void on_deadlines();
+
+  bool start_worker(std::shared_ptr<const Generation> generation);
+  void on_ready(WorkerProcess& worker);
+  void on_failed_start(WorkerProcess& worker);
+  void reload();
+  void give_up_reload(const std::string& why);
+  void retire_older_than(const Generation& generation);
+  void reopen_logs();
+  void stop(Stopping how);
+  void log_errors(const std::vector<Error>& errors) const;
+
+  Product& product_;
+  const Invocation invocation_;
+  observe::ErrorLog console_;
+  observe::ErrorLog log_;
+  ListeningSockets sockets_;
+  PidFile pid_file_;
+  Daemon daemon_;
+  Fd signals_;
+
+  std::shared_ptr<const Generation> current_;  // what serves, and what a dead worker is replaced with
+  std::shared_ptr<const Generation> coming_;   // a reload under way; not yet in force
+  bool reload_again_ = false;                  // HUP came while one was under way
+  bool running_ = false;                       // the first worker was ready
+  bool failed_start_ = false;
+  std::vector<std::unique_ptr<WorkerProcess>> workers_;
+
+  Stopping stopping_ = Stopping::No;
+  Clock::time_point kill_at_;                    // while stopping at once
+  std::optional<Clock::time_point> respawn_at_;  // the current generation has no worker; start one then
+  std::chrono::milliseconds respawn_delay_{};    // grows while workers die young
+  unsigned generations_ = 0;
+};
+
+}  // namespace caisson::app

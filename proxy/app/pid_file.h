@@ -1,0 +1,35 @@
+// The file that names the process which takes signals.
+//
+// Ownership: write() makes it ours, the destructor removes what is ours. Threading: one thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "base/result.h"
+
+namespace caisson::app {
+
+class PidFile {
+ public:
+  PidFile() = default;
+  ~PidFile() { remove(); }
+  PidFile(const PidFile&) = delete;
+  PidFile& operator=(const PidFile&) = delete;
+
+  // Names this process in the file, whole from its first moment on. A file at another path, written before, is removed.
+  Result<void> write(const std::string& path);
+  void remove() noexcept;
+
+ private:
+  std::string path_;
+};
+
+// Whether the file could be written; leaves nothing behind.
+Result<void> check_pid_file(const std::string& path);
+
+// Whose number is in the file. Errors in nginx's words.
+Result<pid_t> read_pid_file(const std::string& path);
+
+}  // namespace caisson::app

@@ -1,0 +1,37 @@
+// What the master has to know of a loaded configuration; everything else is the worker's business.
+//
+// Ownership: values. Threading: none of its own.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/rights.h"
+#include "config/source.h"
+#include "net/address.h"
+#include "net/listener.h"
+#include "observe/error_log.h"
+
+namespace caisson::app {
+
+inline constexpr const char* default_pid_path = "/run/nginx.pid";
+
+struct Plan {
+  struct Listener {
+    net::Address address;
+    net::ListenOptions options;
+    config::SourcePos at;
+  };
+
+  bool daemon = true;
+  bool master_process = true;
+  std::string pid_path;
+  observe::ErrorLog error_log;  // of the main context
+  std::vector<Listener> listeners;
+  WorkerRights worker;
+  // Put here by load_from_disk():
+  config::Files files;     // all that was read to load it; the worker loads the same from these
+  observe::LogFiles logs;  // all that were opened
+};
+
+}  // namespace caisson::app
