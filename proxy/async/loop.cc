@@ -235,7 +235,7 @@ Pollable::~Pollable() {
 void Pollable::on_peer_closed() noexcept {
   peer_closed_ = true;
   Wait* waiting = std::exchange(slot(Direction::Closed).waiting, nullptr);
-  if (waiting != nullptr) waiting->finish(Suspension::Outcome::Ready);
+  if (waiting != nullptr) waiting->finish(Wait::Outcome::Ready);
 }
 
 void Pollable::FreeEvent::operator()(event* e) const noexcept { event_free(e); }
@@ -280,7 +280,7 @@ void Signal::set() noexcept {
   set_ = true;
   std::vector<Wait*> woken;
   woken.swap(waiting_);
-  for (Wait* wait : woken) wait->finish(Suspension::Outcome::Ready);
+  for (Wait* wait : woken) wait->finish(Wait::Outcome::Ready);
 }
 
 void Signal::Wait::start() { signal_.waiting_.push_back(this); }
