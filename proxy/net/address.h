@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -75,8 +74,8 @@ struct Endpoint {
     Listen,  // a lone number is a port, "*" is a host
     Connect
   };
-  // An error is nginx's short problem, which its messages put before the text: "invalid port", "no host",
-  // "no port", "invalid host", "too long path in the unix domain socket"
+  // The error is only the problem, as nginx puts it before the text: "invalid port" (in "x:0" of the "listen"
+  // directive), "no host", "invalid host", "invalid IPv6 address", "too long path in the unix domain socket".
   static Result<Endpoint> parse(std::string_view text, Use use, std::uint16_t default_port);
 
   // The address, when no name has to be looked up for it.

@@ -1,6 +1,7 @@
 // Listening sockets, and the loop that takes connections from them.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -14,10 +15,10 @@
 namespace caisson::net {
 
 struct ListenOptions {
-  int backlog = 511;        // nginx's on Linux
-  bool ipv6_only = true;    // a [::] socket takes no IPv4 connections
-  bool reuse_port = false;  //
-  bool keepalive = true;    // TCP keep-alive for what is accepted, so that dead peers are noticed behind middle boxes
+  int backlog = 511;      // nginx's on Linux
+  bool ipv6_only = true;  // a [::] socket takes no IPv4 connections
+  bool reuse_port = false;
+  bool keepalive = true;  // TCP keep-alive for what is accepted, so that dead peers are noticed behind middle boxes
 };
 
 // A bound, listening, non-blocking socket that exec closes; accepted sockets inherit TCP_NODELAY and keep-alive from
@@ -35,23 +36,24 @@ class Acceptor {
   // Takes a connected, non-blocking socket. Must not throw.
   using Take = std::function<void(Fd socket, const Address& peer)>;
 
-  // Trouble is logged once per episode: "accept4() failed (24: Too many open files)".
+  // Trouble is logged, at most once a second: "accept4() failed (24: Too many open files)".
   Acceptor(async::Loop& loop, int listener, Take take, observe::ErrorLog log);
 
   // Ends only by async::Cancelled: spawn it under a scope, cancel that to stop accepting.
   async::Task<void> run();
 
  private:
-  enum class Outcome : unsigned char { Taken, Empty, Pause };
+  enum class Outcome : unsigned char { Taken, Empty, Rest };
   Outcome accept_one();
   Outcome shed_one();
+  void complain(observe::Level level, int error_number);
 
   async::Loop& loop_;
   int listener_;
   Take take_;
   observe::ErrorLog log_;
   Fd spare_;
-  bool in_trouble_ = false;
+  std::chrono::steady_clock::time_point complained_;
 };
 
 // Deals connections to the loops in turn, each on its own thread. One acceptor and a dealer serve N loops: connections

@@ -38,7 +38,8 @@ class Resolver {
   // The look-ups under way end first: destroy it after the loop has run out.
   ~Resolver();
 
-  // The addresses of `host` with `port` set; never empty when ok. Throws async::Cancelled, async::Busy.
+  // The addresses of `host` with `port` set; never empty when ok. The error's code is Busy when the pool has no
+  // room. Throws async::Cancelled.
   async::Task<Result<Addresses>> resolve(std::string host, std::uint16_t port);
   // Forgets when the answer was got: the next resolve() waits for a new one. For when none of the addresses answers.
   void expire(const std::string& host);

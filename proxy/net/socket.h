@@ -21,7 +21,7 @@ class Socket {
   // REQUIRES: `fd` is non-blocking.
   Socket(async::Loop& loop, Fd fd) : loop_(loop), fd_(std::move(fd)), poll_(loop, fd_.get()) {}
 
-  async::Task<std::size_t> read(std::span<std::byte> into, Milliseconds idle);  // 0 at the end
+  async::Task<std::size_t> read(std::span<std::byte> into, Milliseconds idle);
   // Writes all of it; `parts` is used up on the way.
   async::Task<void> write(std::span<iovec> parts, Milliseconds idle);
   // Writes what goes out without waiting, for last words. Errors are ignored.
@@ -34,8 +34,9 @@ class Socket {
   int fd() const noexcept { return fd_.get(); }
 
  private:
-  // True when this socket has moved so much within one turn of the loop that the others should have theirs.
-  bool used_its_turn(std::size_t bytes) noexcept;
+  // A socket that is always ready has moved its share within this turn of the loop: the others should have theirs.
+  bool turn_is_over() const noexcept;
+  void moved(std::size_t bytes) noexcept;
 
   async::Loop& loop_;
   Fd fd_;

@@ -1,0 +1,125 @@
+#include "net/listener.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cassert>
+#include <cerrno>
+#include <string>
+
+#include "net/socket.h"
+
+namespace caisson::net {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// How many connections one readiness may bring, so that what is served already gets its turn.
+constexpr int most_accepts_per_turn = 64;
+// nginx's accept_mutex_delay: how long it lets a socket rest after it ran out of descriptors.
+constexpr auto rest_after_trouble = 500ms;
+
+void set_on(int fd, int level, int option) {
+  const int on = 1;
+  ::setsockopt(fd, level, option, &on, sizeof on);
+}
+
+}  // namespace
+
+Result<Fd> open_listener(const Address& address, const ListenOptions& options) {
+  const auto failed = [&address](const std::string& call) {
+    return Error{ErrorCode::Io, call + ' ' + address.text() + " failed (" + errno_text(errno) + ')'};
+  };
+  Fd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return failed("socket()");
+  set_on(fd.get(), SOL_SOCKET, SO_REUSEADDR);
+  if (options.reuse_port) set_on(fd.get(), SOL_SOCKET, SO_REUSEPORT);
+  if (!address.is_unix()) {
+    set_no_delay(fd.get());
+    if (options.keepalive) set_keepalive(fd.get());
+  }
+  if (address.family() == AF_INET6) {
+    const int only = options.ipv6_only ? 1 : 0;
+    ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
+  }
+  if (::bind(fd.get(), address.get(), address.size()) != 0) return failed("bind() to");
+  if (address.is_unix() && ::chmod(std::string(address.unix_path()).c_str(), 0666) != 0) return failed("chmod()");
+  if (::listen(fd.get(), options.backlog) != 0) return failed("listen() to");
+  return fd;
+}
+
+Acceptor::Acceptor(async::Loop& loop, int listener, Take take, observe::ErrorLog log)
+    : loop_(loop), listener_(listener), take_(std::move(take)), log_(std::move(log)) {}
+
+async::Task<void> Acceptor::run() {
+  async::Pollable poll(loop_, listener_);
+  for (;;) {
+    co_await poll.readable();
+    Outcome outcome = Outcome::Taken;
+    for (int i = 0; i < most_accepts_per_turn && outcome == Outcome::Taken; ++i) outcome = accept_one();
+    if (outcome == Outcome::Rest) co_await loop_.sleep_for(rest_after_trouble);
+  }
+}
+
+Acceptor::Outcome Acceptor::accept_one() {
+  if (!spare_) spare_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  auto* const peer = reinterpret_cast<sockaddr*>(&storage);
+  Fd socket(::accept4(listener_, peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (socket) {
+    take_(std::move(socket), Address::from_sockaddr(peer, size));
+    return Outcome::Taken;
+  }
+  switch (errno) {
+    case EAGAIN:
+      return Outcome::Empty;
+    case EMFILE:
+    case ENFILE:
+      complain(observe::Level::Crit, errno);
+      return shed_one();
+    case ENOBUFS:
+    case ENOMEM:
+    case EBADF:
+    case EINVAL:
+    case ENOTSOCK:
+    case EOPNOTSUPP:
+      complain(observe::Level::Alert, errno);
+      return Outcome::Rest;
+    default:  // what became of this one connection while it waited; accept(2) lists the network's errors
+      return Outcome::Taken;
+  }
+}
+
+Acceptor::Outcome Acceptor::shed_one() {
+  if (!spare_) return Outcome::Rest;
+  spare_.reset();
+  const Fd refused(::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC));
+  return refused ? Outcome::Taken : Outcome::Rest;
+}
+
+void Acceptor::complain(observe::Level level, int error_number) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - complained_ < 1s) return;
+  complained_ = now;
+  log_.write(level, "accept4() failed (" + errno_text(error_number) + ')');
+}
+
+RoundRobin::RoundRobin(std::vector<async::Loop*> loops, Serve serve)
+    : loops_(std::move(loops)), serve_(std::make_shared<const Serve>(std::move(serve))) {
+  assert(!loops_.empty());
+}
+
+void RoundRobin::deal(Fd socket, const Address& peer) {
+  async::Loop& loop = *loops_[next_];
+  next_ = (next_ + 1) % loops_.size();
+  if (&loop == &async::Loop::current()) return (*serve_)(loop, std::move(socket), peer);
+  // What is posted must be copyable; a loop that has ended closes the socket with the rest of its mail.
+  const auto shared = std::make_shared<Fd>(std::move(socket));
+  loop.post([serve = serve_, &loop, shared, peer] { (*serve)(loop, std::move(*shared), peer); });
+}
+
+}  // namespace caisson::net
