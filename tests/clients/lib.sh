@@ -4,7 +4,7 @@
 # A test is a bash script that sources this file and says, by `proves`, the sentences it proves. It may run beside
 # others: nothing has a fixed port or a fixed place. CAISSON names the gate's program; nginx itself will do, and is how
 # these tests were proved.
-set -euo pipefail
+set -Eeuo pipefail
 
 source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 CAISSON=${CAISSON:-$source_root/build/proxy/caisson}
@@ -31,6 +31,9 @@ fail() {
   printf '\nFAILED: %s\n%s\n' "$proving" "$*" >&2
   exit 1
 }
+
+# A command that failed outside of all expectations.
+trap 'printf "\nFAILED: %s\nline %s: %s\n" "$proving" "${BASH_LINENO[0]:-$LINENO}/$LINENO" "$BASH_COMMAND" >&2' ERR
 
 expect_equal() { # WHAT EXPECTED GOT
   [[ $2 == "$3" ]] || fail "$1 differs:

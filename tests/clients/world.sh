@@ -78,11 +78,11 @@ start_machine() {
   echo >"$folder/go"
 }
 
-# on NAME COMMAND...: runs it on that machine.
+# on NAME COMMAND...: runs it on that machine. (--root: in a chroot, the mount namespace alone would lead out of it.)
 on() {
   local name=$1
   shift
-  nsenter --target "${pid_of[$name]}" --net --mount -- \
+  nsenter --target "${pid_of[$name]}" --net --mount --root --wd -- \
     env HOME="$work/$name/home" DOCKER_HOST="unix://$work/$name/docker.sock" "$@"
 }
 
