@@ -92,7 +92,7 @@ async::Task<void> Resolver::look_up(std::string host, std::shared_ptr<Entry> ent
     entry->failure = std::move(answer).error();
   }
   entry->must_wait = entry->addresses.empty();
-  entry->fresh_until = std::chrono::steady_clock::now() + (answer.ok() ? fresh_for_ : failure_lasts);
+  entry->fresh_until = loop_.now() + (answer.ok() ? fresh_for_ : failure_lasts);
   entry->looking = false;
   entry->done.set();
 }
