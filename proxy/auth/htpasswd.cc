@@ -36,7 +36,7 @@ bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 Htpasswd Htpasswd::parse(std::string_view text, std::string_view file) {
   Htpasswd made(file);
   if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) {
-    made.warn(1, "the file is UTF-16 text, nobody can log in", "write it again as plain text");
+    made.warn(1, "the file is UTF-16 text, of which no user can be read", "write it again as plain text");
     return made;
   }
   if (text.starts_with("\xef\xbb\xbf")) {
