@@ -2,10 +2,15 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
+#include <thread>
 #include <utility>
 
-#include "app/fixed_answer.h"
+#include "app/server.h"
+#include "app/tls_hosts.h"
+#include "async/pool.h"
 #include "gateway/core_directives.h"
 #include "gateway/gateway.h"
 #include "gateway/virtual_hosts.h"
@@ -16,6 +21,11 @@ namespace caisson::app {
 namespace {
 
 constexpr const char* default_user = "nobody";
+
+// Jobs that may wait for a thread before more are turned away with 503.
+constexpr std::size_t most_waiting_disk_jobs = 16'384;
+constexpr std::size_t most_waiting_hashes = 256;
+constexpr std::size_t most_waiting_names = 1'024;
 
 Result<WorkerRights> rights_of(const gateway::ProcessSettings& process, std::vector<std::string>& warnings) {
   WorkerRights rights{{}, process.worker_rlimit_nofile};
@@ -49,20 +59,29 @@ Result<std::vector<Plan::Listener>> listeners_of(const gateway::VirtualHosts& ho
   return listeners;
 }
 
-// The error log of the main context: what the configuration says, or else what the command line said.
-Result<observe::ErrorLog> error_log_of(const rules::Settings& settings, const Invocation& invocation,
-                                       observe::LogFiles& logs) {
-  if (const auto& log = settings.root.get<rules::ErrorLogSettings>().log) return *log;
-  Result<std::shared_ptr<observe::LogFile>> file = logs.open(invocation.error_log);
-  if (!file.ok()) return std::move(file).error();
-  return observe::ErrorLog({{std::move(file).value(), observe::Level::Error, {}}});
-}
-
 const gateway::VirtualHosts* hosts_of(const rules::Settings& settings) {
   for (const auto& level : settings.root.inner()) {
     if (level->kind() == rules::Http) return &level->get<gateway::HttpBlock>().hosts;
   }
   return nullptr;
+}
+
+// Loads, and adds to the loader's findings what only the whole shows: whether the TLS settings work together.
+rules::Loader::Loaded load_settings(const rules::Language& language, const Invocation& invocation,
+                                    config::Source& files, const rules::Services& services) {
+  const std::string& log = invocation.error_log;
+  const rules::Paths paths{invocation.prefix, config::folder_of(invocation.conf),
+                           log == "stderr" ? log : invocation.from_prefix(log)};
+  rules::Loader loader(language, files, paths, services);
+  rules::Loader::Loaded loaded = loader.load(read_configuration(invocation, files));
+  if (!loaded.settings) return loaded;
+  if (const gateway::VirtualHosts* hosts = hosts_of(*loaded.settings)) {
+    TlsFindings findings = check_tls(*hosts);
+    std::move(findings.errors.begin(), findings.errors.end(), std::back_inserter(loaded.errors));
+    std::move(findings.warnings.begin(), findings.warnings.end(), std::back_inserter(loaded.warnings));
+  }
+  if (!loaded.errors.empty()) loaded.settings = nullptr;
+  return loaded;
 }
 
 // The value, or the error among the others and a T that nobody will see.
@@ -80,8 +99,7 @@ Caisson::Caisson() { gateway::describe(language_); }
 Product::Loaded Caisson::load(const Invocation& invocation, config::Source& files, observe::LogFiles& logs) {
   rules::Services services;
   services.logs = &logs;
-  rules::Loader loader(language_, files, {invocation.prefix, config::folder_of(invocation.conf)}, services);
-  rules::Loader::Loaded from = loader.load(read_configuration(invocation, files));
+  rules::Loader::Loaded from = load_settings(language_, invocation, files, services);
   Loaded loaded{{}, std::move(from.errors), std::move(from.warnings)};
   if (!from.settings) return loaded;
 
@@ -92,7 +110,7 @@ Product::Loaded Caisson::load(const Invocation& invocation, config::Source& file
   plan.master_process = process.master_process.value_or(true);
   plan.pid_path = process.pid.value_or(default_pid_path);
   plan.worker = take(rights_of(process, loaded.warnings), loaded.errors);
-  plan.error_log = take(error_log_of(settings, invocation, logs), loaded.errors);
+  plan.error_log = settings.root.get<rules::ErrorLogSettings>().log.value();
   if (const gateway::VirtualHosts* hosts = hosts_of(settings))
     plan.listeners = take(listeners_of(*hosts), loaded.errors);
   if (loaded.errors.empty()) loaded.plan = std::move(plan);
@@ -100,22 +118,32 @@ Product::Loaded Caisson::load(const Invocation& invocation, config::Source& file
 }
 
 int Caisson::serve(Serving serving) {
-  config::MemorySource files(serving.files);
+  const std::size_t processors = std::max(1U, std::thread::hardware_concurrency());
+  async::BlockingPool disk(std::max<std::size_t>(8, 4 * processors), most_waiting_disk_jobs);
+  async::BlockingPool hashes(processors, most_waiting_hashes);
+  async::BlockingPool names(2, most_waiting_names);
   rules::Services services;
+  services.disk = &disk;
+  services.hashes = &hashes;
+  services.names = &names;
   services.logs = &serving.logs;
-  rules::Loader loader(language_, files, {serving.invocation.prefix, config::folder_of(serving.invocation.conf)},
-                       services);
-  rules::Loader::Loaded loaded = loader.load(read_configuration(serving.invocation, files));
-  for (const auto& check :
-       loaded.settings ? loaded.settings->start_checks : decltype(loaded.settings->start_checks)()) {
-    if (Result<void> passed = check(); !passed.ok()) loaded.errors.push_back(std::move(passed).error());
+
+  config::MemorySource files(serving.files);
+  rules::Loader::Loaded loaded = load_settings(language_, serving.invocation, files, services);
+  if (loaded.settings) {
+    for (const auto& check : loaded.settings->start_checks) {
+      if (Result<void> passed = check(); !passed.ok()) loaded.errors.push_back(std::move(passed).error());
+    }
   }
   if (!loaded.errors.empty()) {
     serving.control.failed(loaded.errors);
     return EXIT_FAILURE;
   }
-  const gateway::VirtualHosts* const hosts = hosts_of(*loaded.settings);
-  return serve_fixed_answer(serving, hosts == nullptr ? "" : hosts->hosts().front()->primary_name());
+  if (serving.check_only) return serving.control.ready().ok() ? EXIT_SUCCESS : EXIT_FAILURE;
+
+  const std::uint64_t wanted = loaded.settings->root.get<gateway::ProcessSettings>().worker_processes.value_or(1);
+  return serve_settings(*loaded.settings, std::move(serving.listeners), wanted == 0 ? processors : wanted,
+                        serving.control);
 }
 
 }  // namespace caisson::app

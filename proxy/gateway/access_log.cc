@@ -131,9 +131,9 @@ Result<void> add_format(Loader& loader, const Directive& d) {
 }
 
 Result<std::shared_ptr<observe::LineWriter>> open_log(Loader& loader, const std::string& path, std::size_t buffer) {
-  if (loader.services().logs == nullptr) return std::shared_ptr<observe::LineWriter>();
-  auto file = loader.services().logs->open(path);
+  auto file = loader.open_log(path);
   if (!file.ok()) return std::move(file).error();
+  if (!file.value()) return std::shared_ptr<observe::LineWriter>();
   return std::make_shared<observe::LineWriter>(std::move(file).value(), buffer);
 }
 

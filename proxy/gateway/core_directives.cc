@@ -85,28 +85,44 @@ Result<void> set_pid(Loader& loader, const Directive& d) {
   return {};
 }
 
-// error_log FILE [LEVEL]; several stand side by side.
+// The targets of one level's log, as they add up.
 struct ErrorLogTargets {
   std::vector<observe::ErrorLog::Target> targets;
 };
 
+Result<void> add_error_log_file(Loader& loader, rules::Level& level, ErrorLogFiles::File file) {
+  level.own<ErrorLogFiles>().files.push_back(file);
+  auto opened = loader.open_log(file.path);
+  if (!opened.ok()) return std::move(opened).error();
+  if (!opened.value()) return {};
+  auto& targets = level.own<ErrorLogTargets>().targets;
+  targets.push_back({std::move(opened).value(), file.level});
+  level.own<rules::ErrorLogSettings>().log = observe::ErrorLog(targets);
+  return {};
+}
+
+// error_log FILE [LEVEL]; several stand side by side.
 Result<void> add_error_log(Loader& loader, const Directive& d) {
-  observe::Level level = observe::Level::Error;
+  ErrorLogFiles::File file;
   if (d.args.size() == 2) {
     const auto named = observe::level_named(d.args[1]);
     if (!named) return config::error_at(d.at, "invalid log level \"" + d.args[1] + '"');
-    level = *named;
+    file.level = *named;
   }
   if (d.args[0].starts_with("syslog:") || d.args[0].starts_with("memory:")) {
     return config::error_at(d.at, "\"" + d.args[0] + "\" is not supported, log to a file or to stderr");
   }
-  if (loader.services().logs == nullptr) return {};
-  auto file = loader.services().logs->open(d.args[0] == "stderr" ? "stderr" : loader.from_prefix(d.args[0]));
-  if (!file.ok()) return config::error_at(d.at, file.error().what);
-  auto& targets = loader.level().own<ErrorLogTargets>().targets;
-  targets.push_back({std::move(file).value(), level});
-  loader.level().own<rules::ErrorLogSettings>().log = observe::ErrorLog(targets);
+  file.path = d.args[0] == "stderr" ? "stderr" : loader.from_prefix(d.args[0]);
+  if (Result<void> added = add_error_log_file(loader, loader.level(), std::move(file)); !added.ok()) {
+    return config::error_at(d.at, added.error().what);
+  }
   return {};
+}
+
+// Without an error_log of its own the main block writes to the one of the command line.
+Result<void> complete_error_log(Loader& loader, rules::Level& root) {
+  if (root.has<ErrorLogFiles>()) return {};
+  return add_error_log_file(loader, root, {loader.paths().error_log, observe::Level::Error});
 }
 
 Result<void> set_keepalive_timeout(Loader& loader, const Directive& d) {
@@ -234,6 +250,9 @@ constexpr std::array directives = {
 
 }  // namespace
 
-void describe_core(rules::Language& language) { language.add_directives(directives); }
+void describe_core(rules::Language& language) {
+  language.add_directives(directives);
+  language.add_block_end(rules::Main, &complete_error_log);
+}
 
 }  // namespace caisson::gateway

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "observe/error_log.h"
 #include "rules/language.h"
 
 namespace caisson::gateway {
@@ -22,6 +24,15 @@ struct ProcessSettings {
   std::optional<std::uint64_t> worker_rlimit_nofile;
   std::optional<std::uint64_t> worker_connections;
   std::optional<std::chrono::milliseconds> worker_shutdown_timeout;
+};
+
+// `error_log`, as it stands at one level; app/ reads the root's for the master's own messages.
+struct ErrorLogFiles {
+  struct File {
+    std::string path;  // complete, or "stderr"
+    observe::Level level = observe::Level::Error;
+  };
+  std::vector<File> files;
 };
 
 void describe_core(rules::Language& language);

@@ -82,9 +82,10 @@ Failure classify(RequestState& state) {
 }  // namespace
 
 Gateway::Gateway(const rules::Settings& settings) : settings_(settings) {
+  static const VirtualHosts none;
+  hosts_ = &none;
   for (const auto& level : settings.root.inner()) {
     if (level->kind() != rules::Http) continue;
-    http_ = level.get();
     hosts_ = &level->get<HttpBlock>().hosts;
   }
 }

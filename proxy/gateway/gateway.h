@@ -38,7 +38,6 @@ class Gateway final : public http::Handler {
 
   const rules::Settings& settings_;
   const VirtualHosts* hosts_ = nullptr;
-  const rules::Level* http_ = nullptr;
 };
 
 // Registers all directives, variables and stages of gateway/.

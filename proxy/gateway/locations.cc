@@ -147,6 +147,9 @@ Result<void> add_location(Loader& loader, const Directive& d) {
     if (made->kind != Location::Kind::Regex && made->kind != Location::Kind::Named) {
       level.own<rules::LocationPrefix>().path = made->text;
     }
+    if (made->kind != Location::Kind::Regex && made->kind != Location::Kind::Named) {
+      level.own<rules::LocationPrefix>().path = made->text;
+    }
   });
   return {};
 }

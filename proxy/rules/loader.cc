@@ -1,5 +1,7 @@
 #include "rules/loader.h"
 
+#include "observe/log_file.h"
+
 namespace caisson::rules {
 
 Loader::Loader(const Language& language, config::Source& files, Paths paths, Services services)
@@ -87,6 +89,12 @@ std::string Loader::from_conf(std::string_view path) const {
 
 std::string Loader::from_prefix(std::string_view path) const {
   return path.starts_with('/') ? std::string(path) : paths_.prefix + std::string(path);
+}
+
+Result<std::shared_ptr<observe::LogFile>> Loader::open_log(const std::string& path) {
+  settings_->logs.insert(path);
+  if (services_.logs == nullptr) return std::shared_ptr<observe::LogFile>();
+  return services_.logs->open(path);
 }
 
 void Loader::warn(const config::SourcePos& at, std::string_view message, std::string_view hint) {

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,8 +22,9 @@ namespace caisson::async {
 class BlockingPool;
 }
 namespace caisson::observe {
+class LogFile;
 class LogFiles;
-}
+}  // namespace caisson::observe
 
 namespace caisson::rules {
 
@@ -30,6 +32,7 @@ namespace caisson::rules {
 struct Paths {
   std::string prefix;
   std::string conf;
+  std::string error_log;  // the log when the configuration names none (-e); complete, or "stderr"
 };
 
 // What handlers made from settings run on. Where a configuration is only checked (-t, the master) nothing runs, and the
@@ -48,6 +51,7 @@ struct Settings {
   VariableTable variables;
   Level root{Main, nullptr, {}};
   std::vector<std::string> warnings;  // each with file and line
+  std::set<std::string> logs;         // all logs that are written to: complete paths, or "stderr"
   // To be run, in order, by the process that is going to serve, with its final rights: opens what must be there, such
   // as the registry's folder. An error ends the start.
   std::vector<std::function<Result<void>()>> start_checks;
@@ -86,6 +90,11 @@ class Loader {
   std::string from_prefix(std::string_view path) const;
 
   void note(Error error) { errors_.push_back(std::move(error)); }
+  const Paths& paths() const noexcept { return paths_; }
+
+  // Notes that the log at this complete path is written to, and opens it; null where a configuration is only checked.
+  Result<std::shared_ptr<observe::LogFile>> open_log(const std::string& path);
+
   // "MESSAGE in FILE:LINE", logged once at start.
   void warn(const config::SourcePos& at, std::string_view message, std::string_view hint = {});
   void at_start(std::function<Result<void>()> check) { settings_->start_checks.push_back(std::move(check)); }

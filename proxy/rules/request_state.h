@@ -44,7 +44,7 @@ class RequestState final : public http::Exchange::Extension {
   const Level* level = nullptr;  // the location, or the `if` inside it, whose settings are in force
   Captures captures;             // $1 ...: of the last regex that matched
   bool rewritten = false;        // `rewrite` changed $uri: the raw target is not what is asked for any more
-  bool prefix_gone = false;       // by `rewrite ... break`: $uri need not begin with the location's prefix any more
+  bool prefix_gone = false;      // by `rewrite ... break`: $uri need not begin with the location's prefix any more
   bool internal = false;         // redirected by error_page, try_files, rewrite
   bool error_page_used = false;  // one error page a request, unless recursive_error_pages
   unsigned override_status = 0;  // what error_page makes of the status of the page that it brings; 0: as it is

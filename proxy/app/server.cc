@@ -1,0 +1,256 @@
+#include "app/server.h"
+
+#include <pthread.h>
+
+#include <atomic>
+#include <future>
+#include <memory>
+#include <thread>
+
+#include "app/tls_hosts.h"
+#include "async/loop.h"
+#include "gateway/core_settings.h"
+#include "gateway/gateway.h"
+#include "net/listener.h"
+#include "net/socket.h"
+#include "rules/request_log.h"
+#include "session/client.h"
+#include "tls/transport.h"
+
+namespace caisson::app {
+
+namespace {
+
+using gateway::Endpoint;
+
+// What all loops share, read-only but for the counter.
+struct Shared {
+  const rules::Settings& settings;
+  gateway::Gateway gate;
+  std::vector<session::ClientOptions> client_options;  // by endpoint
+  TlsShared tls;
+  std::atomic<std::uint64_t> next_connection{1};
+
+  explicit Shared(const rules::Settings& s) : settings(s), gate(s) {}
+};
+
+session::ClientOptions options_of(const Endpoint& endpoint) {
+  const auto& s = endpoint.default_host->level->get<gateway::ServerSettings>();
+  session::ClientOptions options;
+  http::h1::RequestOptions& p = options.parser;
+  p.client_header_buffer_size = s.client_header_buffer_size.value_or(p.client_header_buffer_size);
+  p.large_client_header_buffers = s.large_header_buffers.value_or(p.large_client_header_buffers);
+  p.large_client_header_buffer_size = s.large_header_buffer_size.value_or(p.large_client_header_buffer_size);
+  p.ignore_invalid_headers = s.ignore_invalid_headers.value_or(true);
+  p.underscores_in_headers = s.underscores_in_headers.value_or(false);
+  p.merge_slashes = s.merge_slashes.value_or(true);
+  options.header_timeout = s.client_header_timeout.value_or(options.header_timeout);
+  return options;
+}
+
+// One loop, its thread, and what its connections use.
+class ServingLoop {
+ public:
+  explicit ServingLoop(Shared& shared) : shared_(shared) {
+    std::promise<async::Loop*> made;
+    auto loop = made.get_future();
+    thread_ = std::thread([this, &made] { run(made); });
+    loop_ = loop.get();
+  }
+  ~ServingLoop() { join(); }
+  ServingLoop(const ServingLoop&) = delete;
+  ServingLoop& operator=(const ServingLoop&) = delete;
+
+  // From any thread. `endpoint` is an index into the virtual hosts' endpoints.
+  void serve(std::size_t endpoint, Fd socket, const net::Address& peer) {
+    auto held = std::make_shared<Fd>(std::move(socket));
+    loop_->post([this, endpoint, held, peer] { loop_->spawn(serve_connection(endpoint, std::move(*held), peer)); });
+  }
+  void quit() {
+    loop_->post([this] {
+      idle_.drain();
+      loop_->stop_when_idle();
+    });
+  }
+  void stop() {
+    loop_->post([this] { loop_->stop(); });
+  }
+  void join() {
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  void run(std::promise<async::Loop*>& made) {
+    async::Loop loop;
+    tls_ = make_tls_hosts(shared_.gate.hosts(), shared_.tls);
+    loop.on_failure([this](std::exception_ptr error) { report(error); });
+    made.set_value(&loop);
+    loop.run();
+    tls_.clear();
+  }
+
+  void report(const std::exception_ptr& error) const {
+    const auto& log = shared_.settings.root.get<rules::ErrorLogSettings>().log;
+    try {
+      std::rethrow_exception(error);
+    } catch (const std::exception& failed) {
+      if (log) log->alert(std::string("a connection ended unexpectedly: ") + failed.what());
+    }
+  }
+
+  http::ConnectionInfo describe(std::size_t endpoint, int fd, const net::Address& peer) const {
+    const net::Address local = net::local_address(fd);
+    http::ConnectionInfo info;
+    info.serial = shared_.next_connection.fetch_add(1, std::memory_order_relaxed);
+    info.client_address = peer.ip();
+    info.client_port = peer.port();
+    info.server_address = local.ip();
+    info.server_port = local.port();
+    info.listener = endpoint;
+    return info;
+  }
+
+  async::Task<void> serve_connection(std::size_t index, Fd socket, net::Address peer) {
+    http::ConnectionInfo info = describe(index, socket.get(), peer);
+    const session::ClientOptions& options = shared_.client_options[index];
+    const std::shared_ptr<const tls::ServerHosts>& tls_hosts = tls_[index];
+    if (!tls_hosts) {
+      session::Client client(std::make_unique<net::PlainTransport>(*loop_, std::move(socket)), std::move(info),
+                             shared_.gate, idle_, options);
+      co_return co_await client.run();
+    }
+    try {
+      if (!co_await tls::starts_with_tls(*loop_, socket.get(), options.header_timeout)) {
+        session::Client client(std::make_unique<net::PlainTransport>(*loop_, std::move(socket)), std::move(info),
+                               shared_.gate, idle_, options);
+        client.refuse(497, "client sent plain HTTP request to HTTPS port while reading client request headers");
+        co_return co_await client.run();
+      }
+      auto transport = std::make_unique<tls::TlsTransport>(*loop_, std::move(socket), tls_hosts);
+      co_await transport->handshake(options.header_timeout);
+      info.tls = true;
+      info.tls_protocol = transport->facts().protocol;
+      info.tls_cipher = transport->facts().cipher;
+      info.tls_server_name = transport->facts().server_name;
+      session::Client client(std::move(transport), std::move(info), shared_.gate, idle_, options);
+      co_await client.run();
+    } catch (const net::ConnectionLost& lost) {
+      log_handshake(index, info, lost.what());
+    } catch (const async::TimedOut&) {
+      log_handshake(index, info, "client timed out");
+    }
+  }
+
+  void log_handshake(std::size_t endpoint, const http::ConnectionInfo& info, std::string_view what) const {
+    const Endpoint& at = shared_.gate.hosts().endpoints()[endpoint];
+    const auto& log = at.default_host->level->get<rules::ErrorLogSettings>().log;
+    if (!log || !log->enabled(observe::Level::Info)) return;
+    observe::LogContext context;
+    context.connection = info.serial;
+    context.client = info.client_address;
+    const std::string server = at.address.str();
+    context.server = server;
+    log->info(std::string(what) + " while SSL handshaking", context);
+  }
+
+  Shared& shared_;
+  async::Loop* loop_ = nullptr;
+  session::IdleConnections idle_;
+  std::vector<std::shared_ptr<const tls::ServerHosts>> tls_;  // by endpoint
+  std::thread thread_;
+};
+
+// The loop that accepts, and that the master talks to.
+class Front {
+ public:
+  Front(Shared& shared, std::vector<NamedFd> listeners, Control& control)
+      : shared_(shared), listeners_(std::move(listeners)), control_(control), accepting_(nullptr) {}
+
+  int run(std::size_t loops) {
+    for (std::size_t i = 0; i < loops; ++i) serving_.push_back(std::make_unique<ServingLoop>(shared_));
+    const auto& endpoints = shared_.gate.hosts().endpoints();
+    for (const NamedFd& listener : listeners_) {
+      for (std::size_t i = 0; i < endpoints.size(); ++i) {
+        if (endpoints[i].bound && endpoints[i].address.str() == listener.name) accept_on(i, listener.fd.get());
+      }
+    }
+    if (!control_.ready().ok()) {
+      stop();
+    } else {
+      loop_.spawn(follow_control());
+    }
+    loop_.stop_when_idle();
+    loop_.run();
+    joiner_.wait();
+    return 0;
+  }
+
+ private:
+  void accept_on(std::size_t endpoint, int listener) {
+    const auto take = [this, endpoint](Fd socket, const net::Address& peer) {
+      serving_[next_++ % serving_.size()]->serve(endpoint, std::move(socket), peer);
+    };
+    const auto& log = shared_.settings.root.get<rules::ErrorLogSettings>().log;
+    acceptors_.push_back(std::make_unique<net::Acceptor>(loop_, listener, take, log.value_or(observe::ErrorLog())));
+    loop_.spawn(acceptors_.back()->run(), &accepting_);
+  }
+
+  // Until all serving loops have ended, so that a Stop still counts while the last requests of a Quit are answered.
+  async::Task<void> follow_control() {
+    async::Pollable commands(loop_, control_.fd());
+    while (!ended_) {
+      while (const auto command = control_.next()) {
+        if (*command == Control::Command::Quit) quit();
+        if (*command == Control::Command::Stop) stop();
+      }
+      if (!ended_) co_await commands.readable();
+    }
+  }
+
+  void quit() {
+    accepting_.cancel();
+    for (const auto& serving : serving_) serving->quit();
+    await_end();
+  }
+  void stop() {
+    accepting_.cancel();
+    for (const auto& serving : serving_) serving->stop();
+    await_end();
+  }
+  // Joins the serving loops on a thread of its own, and then ends this one.
+  void await_end() {
+    if (joiner_.valid()) return;
+    joiner_ = std::async(std::launch::async, [this] {
+      for (const auto& serving : serving_) serving->join();
+      loop_.post([this] {
+        ended_ = true;
+        loop_.stop();
+      });
+    });
+  }
+
+  Shared& shared_;
+  std::vector<NamedFd> listeners_;
+  Control& control_;
+  async::Loop loop_;
+  async::CancelScope accepting_;
+  std::vector<std::unique_ptr<net::Acceptor>> acceptors_;
+  std::vector<std::unique_ptr<ServingLoop>> serving_;
+  std::size_t next_ = 0;
+  bool ended_ = false;
+  std::future<void> joiner_;
+};
+
+}  // namespace
+
+int serve_settings(const rules::Settings& settings, std::vector<NamedFd> listeners, std::size_t loops,
+                   Control& control) {
+  Shared shared(settings);
+  for (const Endpoint& endpoint : shared.gate.hosts().endpoints()) {
+    shared.client_options.push_back(options_of(endpoint));
+  }
+  Front front(shared, std::move(listeners), control);
+  return front.run(loops);
+}
+
+}  // namespace caisson::app

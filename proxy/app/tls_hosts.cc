@@ -1,0 +1,141 @@
+#include "app/tls_hosts.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.h"
+#include "gateway/tls_settings.h"
+
+namespace caisson::app {
+
+using gateway::Endpoint;
+using gateway::TlsSettings;
+using gateway::VirtualHost;
+
+namespace {
+
+bool takes_tls(const VirtualHost& host) {
+  return std::any_of(host.listens.begin(), host.listens.end(), [](const auto& listen) { return listen.options.ssl; });
+}
+
+const config::SourcePos& place_of_listen(const VirtualHost& host) {
+  for (const auto& listen : host.listens) {
+    if (listen.options.ssl) return listen.at;
+  }
+  return host.at;
+}
+
+tls::ServerParameters parameters_of(const VirtualHost& host, const TlsShared* shared) {
+  const TlsSettings& settings = host.level->get<TlsSettings>();
+  tls::ServerParameters p;
+  p.identity = host.at.str();
+  if (settings.certificates && settings.keys) {
+    for (std::size_t i = 0; i < std::min(settings.certificates->size(), settings.keys->size()); ++i) {
+      const TlsSettings::File& chain = (*settings.certificates)[i];
+      const TlsSettings::File& key = (*settings.keys)[i];
+      p.certificates.push_back({chain.content, key.content, chain.path, key.path});
+    }
+  }
+  if (settings.protocols) {
+    const auto has = [&](std::string_view name) {
+      return std::any_of(settings.protocols->begin(), settings.protocols->end(),
+                         [&](const std::string& p_name) { return text::iequals(p_name, name); });
+    };
+    p.protocols = {has("TLSv1"), has("TLSv1.1"), has("TLSv1.2"), has("TLSv1.3")};
+  }
+  if (settings.ciphers) p.ciphers = *settings.ciphers;
+  p.prefer_server_ciphers = settings.prefer_server_ciphers.value_or(false);
+  if (settings.ecdh_curve) p.ecdh_curve = *settings.ecdh_curve;
+  if (settings.dhparam) {
+    p.dhparam = settings.dhparam->content;
+    p.dhparam_path = settings.dhparam->path;
+  }
+  if (settings.session_timeout) {
+    p.session_timeout = std::chrono::duration_cast<std::chrono::seconds>(*settings.session_timeout);
+  }
+  p.session_tickets = settings.session_tickets.value_or(true);
+  if (shared != nullptr) {
+    if (settings.shared_session_cache.value_or(false)) {
+      p.session_caching = tls::SessionCaching::Shared;
+      p.session_cache = shared->sessions;
+    }
+    p.ticket_keys = shared->tickets;
+  }
+  return p;
+}
+
+// nginx's errors of a server whose certificates and keys do not make pairs.
+Result<void> check_pairs(const VirtualHost& host) {
+  const TlsSettings& settings = host.level->get<TlsSettings>();
+  const std::size_t certificates = settings.certificates ? settings.certificates->size() : 0;
+  const std::size_t keys = settings.keys ? settings.keys->size() : 0;
+  if (certificates == 0) {
+    const bool by_directive = settings.ssl.value_or(false);
+    return config::error_at(by_directive ? settings.ssl_at : place_of_listen(host),
+                            std::string("no \"ssl_certificate\" is defined for the \"") +
+                                (by_directive ? "ssl" : "listen ... ssl") + "\" directive");
+  }
+  if (keys < certificates) {
+    const TlsSettings::File& lone = (*settings.certificates)[keys];
+    return config::error_at(lone.at, "no \"ssl_certificate_key\" is defined for certificate \"" + lone.path + '"');
+  }
+  return {};
+}
+
+}  // namespace
+
+TlsFindings check_tls(const gateway::VirtualHosts& hosts) {
+  TlsFindings findings;
+  for (const auto& host : hosts.hosts()) {
+    if (!takes_tls(*host)) continue;
+    if (Result<void> pairs = check_pairs(*host); !pairs.ok()) {
+      findings.errors.push_back(std::move(pairs).error());
+      continue;
+    }
+    const config::SourcePos& at = host->level->get<TlsSettings>().certificates->front().at;
+    const tls::ServerParameters parameters = parameters_of(*host, nullptr);
+    if (Result<tls::ServerContext> made = tls::ServerContext::make(parameters); !made.ok()) {
+      findings.errors.push_back(config::error_at(at, made.error().what));
+      continue;
+    }
+    std::vector<std::string> names;
+    for (const gateway::ServerName& name : host->names) {
+      if (!name.regex) names.push_back(name.text);
+    }
+    for (const tls::CertificatePem& pem : parameters.certificates) {
+      Result<tls::Certificate> certificate = tls::Certificate::load(pem);
+      if (!certificate.ok()) continue;
+      for (const std::string& advice : certificate.value().advice(names, std::chrono::system_clock::now())) {
+        findings.warnings.push_back(config::error_at(at, advice).what);
+      }
+    }
+  }
+  return findings;
+}
+
+std::vector<std::shared_ptr<const tls::ServerHosts>> make_tls_hosts(const gateway::VirtualHosts& hosts,
+                                                                    const TlsShared& shared) {
+  auto contexts = std::make_shared<std::map<const VirtualHost*, std::shared_ptr<const tls::ServerContext>>>();
+  for (const auto& host : hosts.hosts()) {
+    if (!takes_tls(*host)) continue;
+    Result<tls::ServerContext> made = tls::ServerContext::make(parameters_of(*host, &shared));
+    if (made.ok()) (*contexts)[host.get()] = std::make_shared<tls::ServerContext>(std::move(made).value());
+  }
+  std::vector<std::shared_ptr<const tls::ServerHosts>> all;
+  for (const Endpoint& endpoint : hosts.endpoints()) {
+    if (!endpoint.options.ssl) {
+      all.push_back(nullptr);
+      continue;
+    }
+    auto made = std::make_shared<tls::ServerHosts>();
+    made->fallback = (*contexts)[endpoint.default_host];
+    made->find = [contexts, &endpoint](std::string_view name) -> std::shared_ptr<const tls::ServerContext> {
+      const auto found = contexts->find(endpoint.find(name).host);
+      return found == contexts->end() ? nullptr : found->second;
+    };
+    all.push_back(std::move(made));
+  }
+  return all;
+}
+
+}  // namespace caisson::app

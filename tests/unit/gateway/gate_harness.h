@@ -1,0 +1,104 @@
+// A gate over a configuration text, asked in memory: no sockets, no files.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "async/loop.h"
+#include "gateway/gateway.h"
+#include "http/exchange.h"
+#include "rules/loader.h"
+
+namespace gate_test {
+
+using namespace caisson;
+
+struct Response {
+  http::ResponseHead head;
+  std::string body;
+  bool finished = false;
+};
+
+class Recorder final : public http::Responder, private http::BodyWriter {
+ public:
+  explicit Recorder(Response& into) : into_(into) {}
+  async::Task<void> inform(const http::ResponseHead&) override { co_return; }
+  async::Task<void> start(http::ResponseHead head) override {
+    into_.head = std::move(head);
+    co_return;
+  }
+  http::BodyWriter& body() override { return *this; }
+
+ private:
+  async::Task<void> write(std::span<const std::byte> slice) override {
+    into_.body.append(reinterpret_cast<const char*>(slice.data()), slice.size());
+    co_return;
+  }
+  async::Task<void> flush() override { co_return; }
+  async::Task<void> finish() override {
+    into_.finished = true;
+    co_return;
+  }
+  Response& into_;
+};
+
+struct Request {
+  std::string method = "GET";
+  std::string target = "/";
+  http::Headers headers{};
+  http::BodySize body{};
+};
+
+class Gate {
+ public:
+  // `http` is the inside of the http block.
+  explicit Gate(const std::string& http) : source_({{"/etc/test.conf", "events {}\nhttp {\n" + http + "\n}\n"}}) {
+    gateway::describe(language_);
+    rules::Loader loader(language_, source_, {"/prefix/", "/etc/", "stderr"}, {});
+    auto loaded = loader.load(config::parse(source_, "/etc/test.conf"));
+    for (const Error& error : loaded.errors) errors += error.what + '\n';
+    for (const std::string& warning : loaded.warnings) warnings += warning + '\n';
+    settings_ = std::move(loaded.settings);
+  }
+
+  Response ask(const Request& request) {
+    REQUIRE_MESSAGE(settings_ != nullptr, errors);
+    Response response;
+    async::Loop loop;
+    gateway::Gateway gate(*settings_);
+    http::RequestHead head;
+    head.method = request.method;
+    head.target = http::parse_target(request.target).value();
+    head.headers = request.headers;
+    if (!head.headers.has("Host")) head.headers.add("Host", "a.example");
+    head.body = request.body;
+    head.line = request.method + ' ' + request.target + " HTTP/1.1";
+    http::ConnectionInfo info;
+    info.client_address = "192.0.2.1";
+    info.server_address = "127.0.0.1";
+    info.server_port = 80;
+    http::EmptyBody body;
+    Recorder recorder(response);
+    http::Exchange exchange(std::move(head), body, recorder, info);
+    exchange.set_client_host("a.example");
+    loop.spawn(serve(gate, exchange));
+    loop.stop_when_idle();
+    loop.run();
+    return response;
+  }
+  std::string get(const std::string& target) { return ask({"GET", target}).body; }
+  unsigned status(const std::string& target) { return ask({"GET", target}).head.status; }
+
+  std::string errors;
+  std::string warnings;
+
+ private:
+  static async::Task<void> serve(gateway::Gateway& gate, http::Exchange& exchange) { co_await gate.handle(exchange); }
+
+  config::MemorySource source_;
+  rules::Language language_;
+  std::unique_ptr<rules::Settings> settings_;
+};
+
+}  // namespace gate_test
