@@ -1,0 +1,122 @@
+#include "upstream/proxy_pass.h"
+
+#include "async/join.h"
+#include "rules/phases.h"
+#include "rules/request_log.h"
+#include "upstream/backend_request.h"
+#include "upstream/facts.h"
+#include "upstream/response_filter.h"
+
+namespace caisson::upstream {
+
+namespace {
+
+http::Answer status_only(unsigned status) {
+  http::Answer answer;
+  answer.status = status;
+  return answer;
+}
+
+}  // namespace
+
+Result<void> ProxyPass::bind() {
+  if (!url_.constant()) return bind_tls(true);
+  Result<ProxyUrl> url = ProxyUrl::parse(url_.source());
+  if (!url.ok()) return config::error_at(at_, url.error().what + " in upstream \"" + url_.source() + '"');
+  if (Result<void> tls = bind_tls(url.value().tls); !tls.ok()) return tls;
+  Destination made;
+  made.url = std::move(url).value();
+  Result<std::shared_ptr<http::Handler>> backend = upstreams_->backend_for(made.url, tls_);
+  if (!backend.ok()) return config::error_at(at_, backend.error().what);
+  made.backend = std::move(backend).value();
+  fixed_ = std::move(made);
+  make_default_redirect();
+  return {};
+}
+
+Result<void> ProxyPass::bind_tls(bool tls) {
+  if (!tls) return {};
+  Result<std::shared_ptr<TlsProfile>> profile = TlsProfile::make(level_.get<ProxySettings>());
+  if (!profile.ok()) {
+    return url_.constant() ? Result<void>(config::error_at(at_, profile.error().what)) : Result<void>();
+  }
+  tls_ = std::move(profile).value();
+  return {};
+}
+
+// ngx_http_proxy_merge_loc_conf
+void ProxyPass::make_default_redirect() {
+  const std::string& url = url_.source();
+  if (fixed_->url.uri.empty()) {
+    usual_ = {url + '/', "/"};
+  } else if (const auto& prefix = level_.get<rules::LocationPrefix>().path) {
+    usual_ = {url, *prefix};
+  }
+}
+
+Result<ProxyPass::Destination> ProxyPass::destination(rules::RequestState& state) const {
+  if (fixed_) return *fixed_;
+  const std::string text = url_.expand(state);
+  Result<ProxyUrl> url = ProxyUrl::parse(text);
+  if (!url.ok()) return std::move(url).error().in("proxy_pass to \"" + text + '"');
+  Destination made;
+  made.url = std::move(url).value();
+  if (made.url.tls && !tls_) return Error{ErrorCode::BadConfig, "proxy_ssl settings of this location are not usable"};
+  Result<std::shared_ptr<http::Handler>> backend = upstreams_->backend_for(made.url, tls_, Upstreams::Lifetime::Call);
+  if (!backend.ok()) return std::move(backend).error();
+  made.backend = std::move(backend).value();
+  return made;
+}
+
+async::Task<std::optional<http::Answer>> ProxyPass::handle(http::Exchange& exchange) {
+  rules::RequestState& state = rules::RequestState::of(exchange);
+  const ProxySettings& settings = state.settings<ProxySettings>();
+  Result<Destination> to = destination(state);
+  if (!to.ok()) {
+    rules::log(state, observe::Level::Error, to.error().what);
+    co_return status_only(500);
+  }
+  const ProxyUrl& url = to.value().url;
+
+  Facts& facts = state.data<Facts>();
+  facts.pass_found = true;
+  facts.scheme = url.tls ? "https" : "http";
+  facts.proxy_host = url.proxy_host;
+  facts.proxy_port = url.proxy_port;
+
+  TargetRule rule;
+  rule.uri = url.uri;
+  rule.expanded = !fixed_;
+  if (const auto& prefix = state.settings<rules::LocationPrefix>().path) rule.prefix = *prefix;
+  Result<http::RequestTarget> target = backend_target(state, rule);
+  if (!target.ok()) {
+    rules::log(state, observe::Level::Info, target.error().what);
+    co_return status_only(400);
+  }
+  facts.target = target.value().raw;
+
+  http::RequestHead request = exchange.request();
+  request.target = std::move(target).value();
+  request.headers = backend_headers(state, settings);
+  http::EmptyBody no_body;
+  const bool with_body = settings.pass_request_body.value_or(true);
+  if (!with_body) request.body = http::BodySize::none();
+
+  const std::string* sent_host = request.headers.find("Host");
+  ResponseFilter filter(exchange, state, settings, usual_, sent_host != nullptr ? *sent_host : std::string(),
+                        repair_noted_);
+  http::Exchange proxied(std::move(request), with_body ? exchange.body() : no_body, filter, exchange.connection());
+  proxied.set_client_host(exchange.client_host());
+  proxied.set_user(exchange.user());
+  proxied.attach(&state);
+  try {
+    if (settings.ignore_client_abort.value_or(false)) {
+      co_return co_await async::shielded(to.value().backend->handle(proxied));
+    }
+    co_return co_await to.value().backend->handle(proxied);
+  } catch (Intercepted& intercepted) {
+    co_return std::move(intercepted.answer);
+  }
+}
+
+}  // namespace caisson::upstream

@@ -1,0 +1,56 @@
+#include "upstream/upstreams.h"
+
+#include "base/text.h"
+
+namespace caisson::upstream {
+
+void Upstreams::add(std::string name, UpstreamBlock block) {
+  Named made;
+  made.servers = std::make_shared<ServerGroup>(name, std::move(block.servers), block.keep_alive, names_);
+  made.idle = std::make_shared<ExternalBackend::Idle>();
+  named_.emplace(text::lowered(name), std::move(made));
+}
+
+void Upstreams::add(std::string name, std::shared_ptr<http::Handler> embedded) {
+  Named made;
+  made.embedded = std::move(embedded);
+  named_.emplace(text::lowered(name), std::move(made));
+}
+
+Upstreams::Named Upstreams::unnamed(const ProxyUrl& url) const {
+  Named made;
+  Server server;
+  server.at = url.server;
+  made.servers = std::make_shared<ServerGroup>(url.proxy_host, std::vector{server}, KeepAlive(), names_);
+  made.idle = strangers_;
+  return made;
+}
+
+Result<std::shared_ptr<http::Handler>> Upstreams::backend_for(const ProxyUrl& url, std::shared_ptr<TlsProfile> tls,
+                                                              Lifetime lifetime) {
+  if (!url.tls) tls.reset();
+  Named found;
+  if (const auto named = named_.find(text::lowered(url.server.host)); named != named_.end()) {
+    if (url.server.has_port) {
+      return Error{ErrorCode::BadConfig,
+                   "upstream \"" + url.server.host + "\" may not have port " + std::to_string(url.server.port)};
+    }
+    if (named->second.embedded) return named->second.embedded;
+    found = named->second;
+  } else if (lifetime == Lifetime::Call) {
+    found = unnamed(url);
+  } else {
+    const std::string place =
+        url.server.unix_path.empty() ? url.server.host + ' ' + url.proxy_port : "unix:" + url.server.unix_path;
+    auto known = by_address_.find(place);
+    if (known == by_address_.end()) {
+      known = by_address_.emplace(place, unnamed(url)).first;
+      known->second.idle = std::make_shared<ExternalBackend::Idle>();
+    }
+    found = known->second;
+  }
+  return std::shared_ptr<http::Handler>(
+      std::make_shared<ExternalBackend>(std::move(found.servers), std::move(tls), std::move(found.idle)));
+}
+
+}  // namespace caisson::upstream

@@ -1,0 +1,62 @@
+// All upstreams of a configuration: those with a block, and those that a proxy_pass names by an address.
+//
+// Ownership: shared by the proxy_passes. Threading: filled while loading; backend_for() with Lifetime::Call from any
+// loop afterwards.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "config/directive.h"
+#include "http/handler.h"
+#include "upstream/external_backend.h"
+#include "upstream/proxy_url.h"
+#include "upstream/servers.h"
+#include "upstream/tls_profile.h"
+
+namespace caisson::upstream {
+
+// What an `upstream` block says, as its directives fill it.
+struct UpstreamBlock {
+  std::vector<Server> servers;
+  KeepAlive keep_alive;
+  config::SourcePos balancer_at;  // of a balancing method that is not round robin
+  std::string balancer;           // its name, or empty
+};
+
+class Upstreams {
+ public:
+  explicit Upstreams(async::BlockingPool* names) : names_(std::make_shared<NameService>(names)) {}
+
+  bool has(std::string_view name) const { return named_.find(std::string(name)) != named_.end(); }
+  // An upstream block: either servers, or what stands in their place.
+  void add(std::string name, UpstreamBlock block);
+  void add(std::string name, std::shared_ptr<http::Handler> embedded);
+
+  enum class Lifetime {
+    Settings,  // for a proxy_pass without variables: it is kept, with its state and connections
+    Call,      // an address out of variables: nothing of it is kept but its connections
+  };
+  // The handler behind a URL's host; the error is nginx's.
+  Result<std::shared_ptr<http::Handler>> backend_for(const ProxyUrl& url, std::shared_ptr<TlsProfile> tls,
+                                                     Lifetime lifetime = Lifetime::Settings);
+
+ private:
+  struct Named {
+    std::shared_ptr<http::Handler> embedded;
+    std::shared_ptr<ServerGroup> servers;
+    std::shared_ptr<ExternalBackend::Idle> idle;
+  };
+  Named unnamed(const ProxyUrl& url) const;
+
+  const std::shared_ptr<NameService> names_;
+  std::map<std::string, Named> named_;       // in lower case
+  std::map<std::string, Named> by_address_;  // of proxy_passes without variables
+  const std::shared_ptr<ExternalBackend::Idle> strangers_ = std::make_shared<ExternalBackend::Idle>();
+};
+
+}  // namespace caisson::upstream
