@@ -22,7 +22,11 @@ async::Task<void> client_leaves(H1Body& body, net::Transport& transport) {
 async::Task<void> answer(http::Handler& handler, http::Exchange& exchange) { co_await handler.handle(exchange); }
 
 async::Task<void> read_away(Input& input) {
-  while (co_await input.fill(linger_idle)) input.consume(input.unread().size());
+  for (;;) {
+    const bool more = co_await input.fill(linger_idle);
+    if (!more) co_return;
+    input.consume(input.unread().size());
+  }
 }
 
 async::Task<void> drain(H1Body& body) {
