@@ -37,7 +37,7 @@ trap 'printf "\nFAILED: %s\nline %s: %s\n" "$proving" "${BASH_LINENO[0]:-$LINENO
 
 expect_equal() { # WHAT EXPECTED GOT
   [[ $2 == "$3" ]] || fail "$1 differs:
-$(diff -u --label expected --label got <(printf '%s\n' "$2") <(printf '%s\n' "$3"))"
+$(diff -u --label expected --label got <(printf '%s\n' "$2") <(printf '%s\n' "$3") || true)"
 }
 
 expect_contains() { # WHAT PART WHOLE
@@ -75,21 +75,22 @@ declare -A pid_of=() # by the names given to start
 start() {
   local name=$1
   shift
-  "$@" >"$work/logs/$name.log" 2>&1 </dev/null &
+  # bash starts what runs beside it deaf to SIGINT and SIGQUIT; people's terminals do not
+  env --default-signal=INT,QUIT "$@" >"$work/logs/$name.log" 2>&1 </dev/null &
   pid_of[$name]=$!
 }
 
 running() { kill -0 "${pid_of[$1]}" 2>/dev/null; }
 
-# stop NAME [SIGNAL]: ends it and waits for the end; its exit status is left in $status.
+# stop NAME [SIGNAL]: ends it by TERM or another signal, and waits for the end; its exit status is left in $status.
 stop() {
   local pid=${pid_of[$1]}
-  unset "pid_of[$1]"
   kill "-${2:-TERM}" "$pid" 2>/dev/null || true
   gone() { ! kill -0 "$pid" 2>/dev/null; }
   wait_until 20 "$1 ends after SIG${2:-TERM}" gone
   status=0
   wait "$pid" 2>/dev/null || status=$?
+  unset "pid_of[$1]"
 }
 
 # wait_until SECONDS WHAT COMMAND...: asks again and again, for what gives no event of its own.
