@@ -154,6 +154,15 @@ void store_driver_contract(Make make) {
     REQUIRE(draft->publish(blob).ok());
     CHECK(all_of(*driver->open(blob).value()) == "hello");
   }
+  SUBCASE("what was appended can be dropped again") {
+    auto draft = driver->create_draft(folder).value();
+    REQUIRE(draft->append(text::bytes_of("hel")).ok());
+    REQUIRE(draft->append(text::bytes_of("XXX")).ok());
+    REQUIRE(draft->truncate(3).ok());
+    CHECK(draft->size() == 3);
+    REQUIRE(draft->append(text::bytes_of("lo")).ok());
+    CHECK(all_of(*draft) == "hello");
+  }
   SUBCASE("a discarded draft is gone") {
     auto draft = driver->create_draft(folder).value();
     REQUIRE(draft->append(text::bytes_of("hello")).ok());

@@ -72,6 +72,14 @@ Result<Upload> Repository::resume_upload(const UploadId& id) {
   return Upload(*store_, name_, id, std::move(draft), std::move(hasher).value());
 }
 
+Result<void> Repository::cancel_upload(const UploadId& id) {
+  const Key folder = Layout::upload(name_, id);
+  auto draft = store_->driver().open_draft(folder);
+  if (!draft.ok()) return std::move(draft).error();
+  (void)store_->parked().take(folder.path());
+  return draft.value()->discard();
+}
+
 Result<std::uint64_t> Repository::upload_size(const UploadId& id) const {
   return store_->driver().size(Layout::upload_data(name_, id));
 }

@@ -69,13 +69,18 @@ void Hasher::update(std::span<const std::byte> bytes) {
   require(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()));
 }
 
+Hasher Hasher::copy() const {
+  Hasher other(algorithm_, EVP_MD_CTX_new());
+  if (!other.context_) throw std::bad_alloc();
+  require(EVP_MD_CTX_copy_ex(other.context_.get(), context_.get()));
+  return other;
+}
+
 Digest Hasher::digest() const {
-  const std::unique_ptr<EVP_MD_CTX, Free> copy(EVP_MD_CTX_new());
-  if (!copy) throw std::bad_alloc();
-  require(EVP_MD_CTX_copy_ex(copy.get(), context_.get()));
+  const Hasher finished = copy();
   std::array<unsigned char, EVP_MAX_MD_SIZE> raw{};
   unsigned int size = 0;
-  require(EVP_DigestFinal_ex(copy.get(), raw.data(), &size));
+  require(EVP_DigestFinal_ex(finished.context_.get(), raw.data(), &size));
   std::string name(to_string(algorithm_));
   name += ':';
   name += text::to_hex(std::as_bytes(std::span(raw.data(), size)));

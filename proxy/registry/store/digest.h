@@ -56,11 +56,15 @@ class Hasher {
   void update(std::span<const std::byte> bytes);
   // The digest of all bytes so far; more may follow.
   Digest digest() const;
+  // Another one in the same state.
+  Hasher copy() const;
 
  private:
   struct Free {
     void operator()(evp_md_ctx_st* context) const noexcept;
   };
+  Hasher(Algorithm algorithm, evp_md_ctx_st* context) noexcept : algorithm_(algorithm), context_(context) {}
+
   Algorithm algorithm_;
   std::unique_ptr<evp_md_ctx_st, Free> context_;
 };

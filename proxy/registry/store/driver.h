@@ -61,6 +61,9 @@ class Draft {
   // reports that earlier bytes were lost the draft is discarded, as nobody can say which of them are left.
   virtual Result<void> append(std::span<const std::byte> bytes) = 0;
 
+  // Drops the bytes behind `size`, which are at most those that this opening appended.
+  virtual Result<void> truncate(std::uint64_t size) = 0;
+
   // Makes the draft the content under `key`, whole and durable. Content of the same size that is there already stays,
   // as its key is its digest. Afterwards only discard() may follow.
   virtual Result<void> publish(const Key& key) = 0;

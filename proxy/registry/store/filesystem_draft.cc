@@ -99,6 +99,17 @@ Result<void> FilesystemDraft::append(std::span<const std::byte> bytes) {
   return bounded;
 }
 
+Result<void> FilesystemDraft::truncate(std::uint64_t size) {
+  auto locked = FileLock::take(lock_);
+  if (!locked.ok()) return std::move(locked).error();
+  if (auto ours = check_still_ours(); !ours.ok()) return ours;
+  if (::ftruncate(data_.get(), static_cast<off_t>(size)) != 0) return system_error(errno, "truncate");
+  size_ = size;
+  handed_over_ = std::min(handed_over_, size);
+  synced_ = std::min(synced_, size);
+  return {};
+}
+
 Result<void> FilesystemDraft::bound_unsynced() {
   if (size_ - handed_over_ >= kHandOverEvery) {
     // A hint that does not wait; what goes wrong here the next sync reports.

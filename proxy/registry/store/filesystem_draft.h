@@ -25,6 +25,7 @@ class FilesystemDraft final : public Draft {
   const DraftToken& previous_token() const noexcept override { return previous_token_; }
   Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> into) const override;
   Result<void> append(std::span<const std::byte> bytes) override;
+  Result<void> truncate(std::uint64_t size) override;
   Result<void> publish(const Key& key) override;
   Result<void> discard() override;
 

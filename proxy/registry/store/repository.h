@@ -54,6 +54,8 @@ class Repository {
   // Uploads. Resuming one ends the request that had it before (its next append() gets Conflict).
   Result<Upload> begin_upload(Algorithm algorithm);
   Result<Upload> resume_upload(const UploadId& id);
+  // Removes it and its bytes; ends the request that had it.
+  Result<void> cancel_upload(const UploadId& id);
   // Its bytes so far, without disturbing whoever writes them.
   Result<std::uint64_t> upload_size(const UploadId& id) const;
 

@@ -55,6 +55,12 @@ Result<void> Upload::append(std::span<const std::byte> bytes) {
   return {};
 }
 
+Result<void> Upload::rewind(Mark mark) {
+  if (auto done = draft_->truncate(mark.size); !done.ok()) return done;
+  hasher_ = std::move(mark.hasher);
+  return {};
+}
+
 Result<void> Upload::commit(const Digest& digest) {
   if (hasher_.algorithm() != digest.algorithm()) {
     auto hashed = hash_of(*draft_, digest.algorithm());

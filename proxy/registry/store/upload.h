@@ -61,6 +61,14 @@ class Upload {
   // All of `bytes` or none. Conflict: a newer request took the upload over; this one has to end.
   Result<void> append(std::span<const std::byte> bytes);
 
+  // Where the upload stands, to come back to when what is appended from here on turns out to be wrong.
+  struct Mark {
+    std::uint64_t size;
+    Hasher hasher;
+  };
+  Mark mark() const { return {draft_->size(), hasher_.copy()}; }
+  Result<void> rewind(Mark mark);
+
   // Makes the bytes the blob `digest` of the repository. Success means that it survives a power cut and can be pulled.
   // DigestMismatch: they are not its bytes, and the upload is gone. After any other error the upload can be tried
   // again.

@@ -64,7 +64,10 @@ TEST_CASE("kill -9 at any moment loses nothing acknowledged and shows nothing ha
     REQUIRE(child >= 0);
     if (child == 0) push_until_killed(scratch, round, pipe[1]);
     ::close(pipe[1]);
-    std::this_thread::sleep_for(std::chrono::microseconds(2'000 + random() % 60'000));
+    // Dies a random while after its n-th success; in some rounds before the first.
+    std::vector<unsigned> successes(random() % 4);
+    for (unsigned& number : successes) REQUIRE(::read(pipe[0], &number, sizeof number) == sizeof number);
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 20'000));
     REQUIRE(::kill(child, SIGKILL) == 0);
     int status = 0;
     REQUIRE(::waitpid(child, &status, 0) == child);
@@ -72,8 +75,8 @@ TEST_CASE("kill -9 at any moment loses nothing acknowledged and shows nothing ha
 
     Store store(scratch.driver(), observe::ErrorLog());
     const Repository app = store.repository(repository("app"));
-    unsigned number = 0;
-    while (::read(pipe[0], &number, sizeof number) == sizeof number) {
+    for (unsigned number = 0; ::read(pipe[0], &number, sizeof number) == sizeof number;) successes.push_back(number);
+    for (const unsigned number : successes) {
       ++acknowledged;
       const std::string bytes = bytes_of_push(round, number);
       CHECK(app.blob_size(sha256(bytes)).ok());

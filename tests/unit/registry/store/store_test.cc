@@ -191,6 +191,16 @@ TEST_CASE_FIXTURE(Fixture, "an upload that registry:2 began goes on") {
   CHECK_FALSE(scratch.has(folder));
 }
 
+TEST_CASE_FIXTURE(Fixture, "an upload goes back to where it was marked") {
+  auto upload = app.begin_upload(Algorithm::Sha256);
+  REQUIRE(upload.value().append(text::bytes_of("hel")).ok());
+  auto mark = upload.value().mark();
+  REQUIRE(upload.value().append(text::bytes_of("XXX")).ok());
+  REQUIRE(upload.value().rewind(std::move(mark)).ok());
+  REQUIRE(upload.value().append(text::bytes_of("lo")).ok());
+  CHECK(upload.value().commit(sha256("hello")).ok());
+}
+
 TEST_CASE_FIXTURE(Fixture, "an upload belongs to its repository") {
   auto upload = app.begin_upload(Algorithm::Sha256);
   Repository other = store.repository(repository("other"));
@@ -201,8 +211,8 @@ TEST_CASE_FIXTURE(Fixture, "an upload belongs to its repository") {
 TEST_CASE_FIXTURE(Fixture, "a cancelled upload is gone, and whoever was writing it is told") {
   auto writing = app.begin_upload(Algorithm::Sha256);
   const UploadId id = writing.value().id();
-  auto cancelling = app.resume_upload(id);
-  REQUIRE(cancelling.value().cancel().ok());
+  REQUIRE(app.cancel_upload(id).ok());
+  CHECK(app.cancel_upload(id).error().code == ErrorCode::NotFound);
   CHECK(writing.value().append(text::bytes_of("x")).error().code == ErrorCode::Conflict);
   CHECK(app.upload_size(id).error().code == ErrorCode::NotFound);
 }

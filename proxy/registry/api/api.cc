@@ -1,0 +1,144 @@
+#include "registry/api/api.h"
+
+#include "base/text.h"
+#include "registry/api/blobs.h"
+#include "registry/api/listings.h"
+#include "registry/api/manifests.h"
+#include "registry/api/request.h"
+#include "registry/api/uploads.h"
+#include "registry/store/filesystem.h"
+
+namespace caisson::registry {
+namespace {
+
+bool lists(std::string_view methods, std::string_view method) {
+  for (const std::string_view one : text::split(methods, ',')) {
+    if (text::trimmed(one) == method) return true;
+  }
+  return false;
+}
+
+bool only_reads(std::string_view method) noexcept { return method == "GET" || method == "HEAD" || method == "OPTIONS"; }
+
+Refusal unsupported(std::string_view allowed) {
+  Refusal refused = refusal(Code::Unsupported);
+  if (!allowed.empty()) refused.headers.add("Allow", std::string(allowed));
+  return refused;
+}
+
+async::Task<void> answer_busy(http::Exchange& exchange) {
+  Refusal busy = refusal(Code::Unavailable);
+  busy.headers.add("Retry-After", "1");
+  return answer(exchange, std::move(busy));
+}
+
+using Operation = async::Task<void> (*)(Request&);
+
+// What a method does on a resource; null when the resource does not know it.
+Operation operation_for(Route::Kind kind, std::string_view method) noexcept {
+  const bool reads = method == "GET" || method == "HEAD";
+  switch (kind) {
+    case Route::Kind::Tags:
+      return reads ? list_tags : nullptr;
+    case Route::Kind::Manifest:
+      return reads ? get_manifest : method == "PUT" ? put_manifest : method == "DELETE" ? delete_manifest : nullptr;
+    case Route::Kind::Blob:
+      return method == "GET" ? get_blob : method == "HEAD" ? head_blob : method == "DELETE" ? delete_blob : nullptr;
+    case Route::Kind::Uploads:
+      return method == "POST" ? start_upload : nullptr;
+    case Route::Kind::Upload:
+      return reads                ? show_upload
+             : method == "PATCH"  ? extend_upload
+             : method == "PUT"    ? finish_upload
+             : method == "DELETE" ? cancel_upload
+                                  : nullptr;
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace
+
+Result<void> Api::open(ApiSettings settings, observe::ErrorLog log) {
+  auto driver = store::FilesystemDriver::open_root(settings.root);
+  if (!driver.ok()) {
+    return std::move(driver).error().in("the registry's folder must exist and be readable (\"mkdir -p " +
+                                        settings.root + "\")");
+  }
+  if (!settings.read_only) {
+    if (auto writable = driver.value()->probe_writable(); !writable.ok()) {
+      return std::move(writable).error().in(
+          "the registry's folder must be writable by the worker's user (\"chown -R "
+          "USER " +
+          settings.root + "\", see the \"user\" directive)");
+    }
+  }
+  settings_ = std::move(settings);
+  store_ = std::make_unique<store::Store>(std::move(driver).value(), std::move(log));
+  return {};
+}
+
+async::Task<std::optional<http::Answer>> Api::handle(http::Exchange& exchange) {
+  bool busy = false;
+  try {
+    co_await serve(exchange);
+  } catch (const async::Busy&) {
+    if (exchange.responded()) throw;
+    busy = true;
+  }
+  if (busy) co_await answer_busy(exchange);
+  co_return std::nullopt;
+}
+
+async::Task<void> Api::serve(http::Exchange& exchange) {
+  const http::RequestHead& request = exchange.request();
+  const Route route = find_route(request.target.path);
+  if (route.kind == Route::Kind::Unknown) co_return co_await answer(exchange, refusal(Code::NameInvalid));
+
+  const std::string_view allowed = allowed_methods(route.kind);
+  if (request.method == "OPTIONS") {
+    http::ResponseHead head = api_head(200);
+    head.headers.add("Allow", std::string(allowed));
+    co_return co_await answer(exchange, std::move(head));
+  }
+  if (settings_.read_only && !only_reads(request.method)) {
+    co_return co_await answer(exchange, unsupported("GET, HEAD"));
+  }
+  const bool lookup_of_no_upload = route.kind == Route::Kind::Uploads && only_reads(request.method);
+  if (lookup_of_no_upload) co_return co_await answer(exchange, refusal(Code::BlobUploadUnknown));
+  if (!lists(allowed, request.method)) co_return co_await answer(exchange, unsupported(allowed));
+
+  switch (route.kind) {
+    case Route::Kind::Root: {
+      http::ResponseHead head;
+      head.headers.add("Cache-Control", "no-cache");
+      co_return co_await answer(exchange, std::move(head));
+    }
+    case Route::Kind::VersionBare: {
+      http::ResponseHead head = api_head(301);
+      head.headers.add("Location", "/v2/");
+      co_return co_await answer(exchange, std::move(head));
+    }
+    case Route::Kind::Version:
+      co_return co_await answer(exchange, api_head(200), "{}");
+    case Route::Kind::Catalog:
+      co_return co_await list_catalog(exchange, *store_, *disk_);
+    default:
+      co_return co_await serve_repository(exchange, route);
+  }
+}
+
+async::Task<void> Api::serve_repository(http::Exchange& exchange, const Route& route) {
+  const std::string& method = exchange.request().method;
+  auto name = store::RepositoryName::parse(route.name);
+  if (!name.ok()) co_return co_await answer(exchange, refusal(Code::NameInvalid));
+  // Before anything is looked up. Cancelling an upload deletes nothing that was ever acknowledged.
+  const bool deletes = method == "DELETE" && route.kind != Route::Kind::Upload;
+  if (deletes && !settings_.delete_enabled) co_return co_await answer(exchange, unsupported({}));
+
+  Request request{exchange, *store_, *disk_, store_->repository(std::move(name).value()), route.reference};
+  const Operation operation = operation_for(route.kind, method);
+  co_await operation(request);
+}
+
+}  // namespace caisson::registry

@@ -1,0 +1,48 @@
+// What a manifest's JSON says: its media type, and what it refers to (registry contract, section 6). The bytes
+// themselves are kept and served as they came.
+//
+// Threading: none of its own; parsing a large one takes milliseconds, so it belongs on the BlockingPool.
+// Limits: nesting and the number of values are bounded before anything is built from the text.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "registry/store/digest.h"
+#include "registry/store/repository.h"
+
+namespace caisson::registry {
+
+namespace media {
+inline constexpr std::string_view kDockerImage = "application/vnd.docker.distribution.manifest.v2+json";
+inline constexpr std::string_view kDockerList = "application/vnd.docker.distribution.manifest.list.v2+json";
+inline constexpr std::string_view kOciImage = "application/vnd.oci.image.manifest.v1+json";
+inline constexpr std::string_view kOciIndex = "application/vnd.oci.image.index.v1+json";
+inline constexpr std::string_view kDockerSchema1 = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+}  // namespace media
+
+// Why a pushed manifest is refused, in words for its author.
+struct InvalidManifest {
+  std::string_view problem;
+};
+
+struct PushedManifest {
+  std::string media_type;
+  store::References references;
+};
+
+// Reads a pushed manifest strictly. `content_type` is the header's value, or "" when there was none.
+std::variant<PushedManifest, InvalidManifest> parse_pushed_manifest(std::string_view bytes,
+                                                                    std::string_view content_type);
+
+// What is known of a stored manifest, whoever stored it. Nothing is refused here.
+struct StoredManifest {
+  std::string media_type;
+  // Of a Docker list: the image that a client gets which does not know lists.
+  std::optional<store::Digest> linux_amd64;
+};
+StoredManifest inspect_stored_manifest(std::string_view bytes);
+
+}  // namespace caisson::registry

@@ -1,0 +1,178 @@
+#include "registry/api/manifests.h"
+
+#include "base/text.h"
+#include "registry/api/manifest.h"
+
+namespace caisson::registry {
+namespace {
+
+using store::Digest;
+using store::Tag;
+
+// A reference as the client wrote it.
+using Reference = std::variant<Tag, Digest, Refusal>;
+
+Reference parse_reference(std::string_view text, Code when_no_tag) {
+  if (text.find(':') != std::string_view::npos) {
+    auto digest = Digest::parse(text);
+    if (digest.ok()) return std::move(digest).value();
+    return refusal(Code::DigestInvalid, R"("digest parsing failed")");
+  }
+  auto tag = Tag::parse(text);
+  if (tag.ok()) return std::move(tag).value();
+  return refusal(when_no_tag, R"({"Tag":)" + json_string(text) + '}');
+}
+
+Refusal unknown(const Request& request, const Reference& reference) {
+  if (const auto* digest = std::get_if<Digest>(&reference)) {
+    return refusal(Code::ManifestUnknown, R"({"Name":)" + json_string(request.repository.name().str()) +
+                                              R"(,"Revision":)" + json_string(digest->str()) + '}');
+  }
+  return refusal(Code::ManifestUnknown, R"({"Tag":)" + json_string(request.reference) + '}');
+}
+
+// A client that knows images but no lists: old Docker. Whoever accepts everything gets what is stored.
+bool knows_images_only(const http::Headers& headers) {
+  const auto accept = headers.joined("Accept");
+  if (!accept) return false;
+  bool image = false;
+  for (const std::string_view element : text::split(*accept, ',')) {
+    const std::string_view type = text::trimmed(element.substr(0, element.find(';')));
+    if (type == media::kDockerList || type == media::kOciIndex || type == "*/*" || type == "application/*")
+      return false;
+    image = image || type == media::kDockerImage;
+  }
+  return image;
+}
+
+// What a GET found.
+struct Found {
+  Digest digest;
+  std::string bytes;
+  std::string media_type;
+  bool depends_on_accept = false;
+  bool not_modified = false;
+};
+
+// On the pool.
+Result<Found> find(const Request& request, const Reference& reference) {
+  const http::Headers& headers = request.head().headers;
+  const auto known = headers.joined("If-None-Match");
+  const bool by_tag = std::holds_alternative<Tag>(reference);
+  auto digest =
+      by_tag ? request.repository.tagged(std::get<Tag>(reference)) : Result<Digest>(std::get<Digest>(reference));
+  if (!digest.ok()) return std::move(digest).error();
+  auto bytes = request.repository.manifest(digest.value());
+  if (!bytes.ok()) return std::move(bytes).error();
+  StoredManifest manifest = inspect_stored_manifest(bytes.value());
+
+  const bool list_by_tag = by_tag && manifest.media_type == media::kDockerList;
+  if (list_by_tag && knows_images_only(headers)) {
+    if (!manifest.linux_amd64) return Error{ErrorCode::NotFound, "the list has no image for linux/amd64"};
+    digest = std::move(*manifest.linux_amd64);
+    bytes = request.repository.manifest(digest.value());
+    if (!bytes.ok()) return std::move(bytes).error();
+    manifest = inspect_stored_manifest(bytes.value());
+  }
+  const bool not_modified = known && names_etag(*known, digest.value());
+  return Found{std::move(digest).value(), std::move(bytes).value(), std::move(manifest.media_type), list_by_tag,
+               not_modified};
+}
+
+// The body, or nothing when it is larger than a manifest may be.
+async::Task<std::optional<std::string>> read_manifest(http::BodyReader& body) {
+  if (body.size().bytes > store::kLargestManifest) co_return std::nullopt;
+  std::string bytes;
+  for (;;) {
+    const std::span<const std::byte> slice = co_await body.read();
+    if (slice.empty()) co_return bytes;
+    if (bytes.size() + slice.size() > store::kLargestManifest) co_return std::nullopt;
+    bytes += text::view_of(slice);
+  }
+}
+
+using Stored = std::variant<Digest, Refusal>;
+
+// On the pool: checks the manifest and everything that it refers to, then stores it.
+Result<Stored> check_and_store(Request& request, const Reference& reference, const std::string& bytes) {
+  const std::string* type = request.head().headers.find("Content-Type");
+  auto parsed = parse_pushed_manifest(bytes, type != nullptr ? *type : std::string_view());
+  if (const auto* invalid = std::get_if<InvalidManifest>(&parsed)) {
+    return Stored(refusal(Code::ManifestInvalid, json_string(invalid->problem)));
+  }
+  const auto* named = std::get_if<Digest>(&reference);
+  Digest digest = digest_of(named != nullptr ? named->algorithm() : store::Algorithm::Sha256, text::bytes_of(bytes));
+  if (named != nullptr && *named != digest) return Stored(refusal(Code::DigestInvalid));
+
+  std::vector<Tag> tags;
+  if (const auto* tag = std::get_if<Tag>(&reference)) tags.push_back(*tag);
+  const auto missing =
+      request.repository.put_manifest(digest, bytes, std::get<PushedManifest>(parsed).references, tags);
+  if (!missing.ok()) return missing.error();
+  if (missing.value().empty()) return Stored(std::move(digest));
+  std::vector<std::string> details;
+  for (const Digest& absent : missing.value()) details.push_back(json_string(absent.str()));
+  return Stored(refusal(Code::ManifestBlobUnknown, details));
+}
+
+}  // namespace
+
+async::Task<void> get_manifest(Request& request) {
+  Reference reference = parse_reference(request.reference, Code::ManifestUnknown);
+  if (auto* refused = std::get_if<Refusal>(&reference)) {
+    co_return co_await answer(request.exchange, std::move(*refused));
+  }
+  auto found = co_await request.disk.run([&] { return find(request, reference); });
+  if (!found.ok()) {
+    co_return co_await answer_failure(request.exchange, found.error(), unknown(request, reference));
+  }
+  Found& manifest = found.value();
+  http::ResponseHead head = api_head(manifest.not_modified ? 304 : 200);
+  head.headers.add("Docker-Content-Digest", manifest.digest.str());
+  head.headers.add("ETag", etag(manifest.digest));
+  if (manifest.depends_on_accept) head.headers.add("Vary", "Accept");
+  if (manifest.not_modified) co_return co_await answer(request.exchange, std::move(head));
+  head.headers.add("Content-Type", manifest.media_type);
+  co_await answer(request.exchange, std::move(head), std::move(manifest.bytes));
+}
+
+async::Task<void> put_manifest(Request& request) {
+  Reference reference = parse_reference(request.reference, Code::TagInvalid);
+  if (auto* refused = std::get_if<Refusal>(&reference)) {
+    co_return co_await answer(request.exchange, std::move(*refused));
+  }
+  const auto bytes = co_await read_manifest(request.exchange.body());
+  if (!bytes) {
+    Refusal too_large = refusal(Code::ManifestInvalid, R"("larger than 4 MiB")");
+    too_large.status = 413;
+    co_return co_await answer(request.exchange, std::move(too_large));
+  }
+  auto stored = co_await request.disk.run([&] { return check_and_store(request, reference, *bytes); });
+  if (!stored.ok()) co_return co_await answer_fault(request.exchange, stored.error());
+  if (auto* refused = std::get_if<Refusal>(&stored.value())) {
+    co_return co_await answer(request.exchange, std::move(*refused));
+  }
+  const Digest& digest = std::get<Digest>(stored.value());
+  http::ResponseHead head = api_head(201);
+  head.headers.add("Location",
+                   location(request.exchange, "/v2/" + request.repository.name().str() + "/manifests/" + digest.str()));
+  head.headers.add("Docker-Content-Digest", digest.str());
+  co_await answer(request.exchange, std::move(head));
+}
+
+async::Task<void> delete_manifest(Request& request) {
+  Reference reference = parse_reference(request.reference, Code::ManifestUnknown);
+  if (auto* refused = std::get_if<Refusal>(&reference)) {
+    co_return co_await answer(request.exchange, std::move(*refused));
+  }
+  const auto deleted = co_await request.disk.run([&] {
+    if (const auto* tag = std::get_if<Tag>(&reference)) return request.repository.delete_tag(*tag);
+    return request.repository.delete_manifest(std::get<Digest>(reference));
+  });
+  if (!deleted.ok()) {
+    co_return co_await answer_failure(request.exchange, deleted.error(), unknown(request, reference));
+  }
+  co_await answer(request.exchange, api_head(202));
+}
+
+}  // namespace caisson::registry
