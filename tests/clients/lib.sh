@@ -75,6 +75,7 @@ declare -A pid_of=() # by the names given to start
 start() {
   local name=$1
   shift
+  : >"$work/logs/$name.log" # now, not when the child comes to it: nobody shall read an earlier start's
   # bash starts what runs beside it deaf to SIGINT and SIGQUIT; people's terminals do not
   env --default-signal=INT,QUIT "$@" >"$work/logs/$name.log" 2>&1 </dev/null &
   pid_of[$name]=$!
