@@ -174,8 +174,12 @@ bool looks_like_bsdi_crypt(std::string_view text) noexcept {
 }
 
 bool crypt_matches(std::string_view text, std::string_view password) {
+  const std::optional<std::string> computed = crypt_with(password, std::string(text));
+  return computed && same_text(text, *computed);
+}
+
+std::optional<std::string> crypt_with(std::string_view password, const std::string& setting) {
   const Secret phrase(password);
-  const std::string setting(text);
   // 32 KiB, too much for a thread's stack; all of it holds traces of the password afterwards.
   const auto wipe = [](crypt_data* data) {
     OPENSSL_cleanse(data, sizeof *data);
@@ -183,7 +187,8 @@ bool crypt_matches(std::string_view text, std::string_view password) {
   };
   const std::unique_ptr<crypt_data, decltype(wipe)> data(new crypt_data{}, wipe);
   const char* computed = crypt_r(phrase.c_str(), setting.c_str(), data.get());
-  return computed != nullptr && same_text(text, computed);
+  if (computed == nullptr || *computed == '*') return std::nullopt;
+  return computed;
 }
 
 }  // namespace caisson::auth

@@ -1,6 +1,8 @@
 // The schemes of crypt(5), checked by libxcrypt: bcrypt, md5-crypt, sha-crypt, yescrypt, scrypt and DES.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "auth/hash_scheme.h"
@@ -24,5 +26,9 @@ bool looks_like_bsdi_crypt(std::string_view text) noexcept;
 
 // Computes for as long as the hash's parameters ask.
 bool crypt_matches(std::string_view text, std::string_view password);
+
+// crypt(3): the hash of `password` by the scheme, parameters and salt of `setting`. Nothing when libxcrypt refuses
+// them.
+std::optional<std::string> crypt_with(std::string_view password, const std::string& setting);
 
 }  // namespace caisson::auth
