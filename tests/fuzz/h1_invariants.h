@@ -8,10 +8,12 @@
 //   field
 //      that was not there: nothing is smuggled;
 //   3. the normal form of a path is its own normal form;
-//   4. a body that is written again in chunks is the same body.
+//   4. a body that is written again in chunks is the same body;
+//   5. no message has two framings, and no size is out of range.
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -124,7 +126,17 @@ inline void check_forwarded(const http::h1::ParsedResponse& response, const Mode
   }
 }
 
+// 5.
+inline void check_one_framing(const http::Headers& headers, http::BodySize body) {
+  const std::size_t lengths = headers.count("Content-Length");
+  const std::size_t codings = headers.count("Transfer-Encoding");
+  require(lengths + codings <= 1, "two framings");
+  require(body.kind != http::BodySize::Kind::Streamed || lengths == 0, "a chunked body with a length");
+  require(body.bytes <= INT64_MAX, "a length out of range");
+}
+
 inline void trace_head(std::string& trace, const http::Headers& headers, http::BodySize body) {
+  check_one_framing(headers, body);
   for (const http::HeaderField& field : headers) trace += field.name + '=' + field.value + '\n';
   trace += "body " + std::to_string(static_cast<int>(body.kind)) + ' ' + std::to_string(body.bytes) + '\n';
 }
@@ -137,6 +149,7 @@ inline bool read_body(std::string_view& input, std::size_t piece, http::BodySize
     const auto step = decoder.next(input.substr(0, piece));
     require(step.consumed <= std::min(piece, input.size()), "more consumed than given");
     require(step.consumed > 0 || step.state != http::h1::BodyDecoder::State::More, "no progress");
+    require(decoder.known_rest() <= INT64_MAX, "a chunk out of range");
     body.append(step.data);
     input.remove_prefix(step.consumed);
   }
