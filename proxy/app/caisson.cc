@@ -11,10 +11,13 @@
 #include "app/server.h"
 #include "app/tls_hosts.h"
 #include "async/pool.h"
+#include "auth/basic_auth.h"
 #include "gateway/core_directives.h"
 #include "gateway/gateway.h"
 #include "gateway/virtual_hosts.h"
+#include "registry/api/module.h"
 #include "rules/request_log.h"
+#include "upstream/module.h"
 
 namespace caisson::app {
 
@@ -94,7 +97,12 @@ T take(Result<T> result, std::vector<Error>& errors) {
 
 }  // namespace
 
-Caisson::Caisson() { gateway::describe(language_); }
+Caisson::Caisson() {
+  gateway::describe(language_);
+  auth::describe(language_);
+  upstream::describe(language_);
+  registry::describe(language_);
+}
 
 Product::Loaded Caisson::load(const Invocation& invocation, config::Source& files, observe::LogFiles& logs) {
   rules::Services services;
