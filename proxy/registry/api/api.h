@@ -18,7 +18,7 @@
 namespace caisson::registry {
 
 struct ApiSettings {
-  std::string root;             // the folder that registry:2 calls rootdirectory
+  std::string root = {};        // the folder that registry:2 calls rootdirectory
   bool delete_enabled = false;  // registry:2's storage.delete.enabled
   bool read_only = false;
 };
