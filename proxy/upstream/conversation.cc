@@ -209,22 +209,25 @@ async::Task<void> Conversation::tunnel(http::BodyWriter& to_client) {
   co_await async::any(tunnel_down(to_client), tunnel_up());
 }
 
+// g++ 12 at -O2 compiles an endless loop left by `if (!co_await ...) co_return;` into a trap; these loops have an end.
 async::Task<void> Conversation::tunnel_down(http::BodyWriter& to_client) {
-  for (;;) {
+  bool more = true;
+  while (more) {
     if (!connection_.unread().empty()) {
       co_await to_client.write(text::bytes_of(connection_.unread()));
       connection_.consume(connection_.unread().size());
     }
     co_await to_client.flush();
-    if (!co_await fill(upgraded, Wait::BeforeBlock)) co_return;
+    more = co_await fill(upgraded, Wait::BeforeBlock);
   }
 }
 
 async::Task<void> Conversation::tunnel_up() {
-  for (;;) {
+  bool more = true;
+  while (more) {
     const std::span<const std::byte> slice = co_await exchange_.body().read();
-    if (slice.empty()) co_return;
-    if (!co_await send_text(text::view_of(slice))) co_return;
+    more = !slice.empty();
+    if (more) more = co_await send_text(text::view_of(slice));
   }
 }
 

@@ -106,7 +106,8 @@ bool Call::write_head() {
 }
 
 std::optional<http::Answer> Call::give_up(unsigned status) {
-  if (exchange_.responded()) throw http::PeerGone();  // the client must not take what it got for the whole
+  // The client must not take what it got for the whole.
+  if (exchange_.responded()) throw http::BadMessage(status, "upstream broke off in the middle of its response");
   return status_only(status);
 }
 

@@ -26,7 +26,7 @@ class ExternalBackend final : public http::Handler {
       : servers_(std::move(servers)), tls_(std::move(tls)), idle_(std::move(idle)) {}
 
   // REQUIRES: a rules::RequestState is attached to the exchange; its settings and Facts are used.
-  // Answers 502 and 504 as nginx does, having logged why. Throws http::PeerGone when the backend broke off in the
+  // Answers 502 and 504 as nginx does, having logged why. Throws http::BadMessage when the backend broke off in the
   // middle of a response that has begun.
   async::Task<std::optional<http::Answer>> handle(http::Exchange& exchange) override;
 
