@@ -22,7 +22,7 @@ FailureBudget::Clock::duration duration_of(double s) noexcept {
 }  // namespace
 
 std::string budget_key(std::string_view source) {
-  const std::string text(source);
+  std::string text(source);
   if (in_addr v4{}; ::inet_pton(AF_INET, text.c_str(), &v4) == 1) return bytes_of(v4, 0, sizeof v4);
   if (in6_addr v6{}; ::inet_pton(AF_INET6, text.c_str(), &v6) == 1) {
     return IN6_IS_ADDR_V4MAPPED(&v6) ? bytes_of(v6, 12, 4) : bytes_of(v6, 0, 8);

@@ -85,10 +85,10 @@ Result<StoredHash> StoredHash::parse(std::string_view text) {
   const HashScheme& scheme = found != schemes.end() ? *found : bare_password;
   Result<HashCost> cost = scheme.examine(text);
   if (!cost) return std::move(cost).error();
-  return StoredHash(scheme, text, std::move(cost).value());
+  return StoredHash(scheme, text, cost.value());
 }
 
-StoredHash::StoredHash(const HashScheme& scheme, std::string_view text, HashCost cost)
+StoredHash::StoredHash(const HashScheme& scheme, std::string_view text, const HashCost& cost)
     : scheme_(&scheme), text_(text), cost_class_(scheme.name), memory_(cost.memory) {
   cost_class_ += ' ';
   cost_class_ += cost.parameters;

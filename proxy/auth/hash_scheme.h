@@ -55,7 +55,7 @@ class StoredHash {
   bool matches(std::string_view password) const;
 
  private:
-  StoredHash(const HashScheme& scheme, std::string_view text, HashCost cost);
+  StoredHash(const HashScheme& scheme, std::string_view text, const HashCost& cost);
 
   const HashScheme* scheme_;
   std::string text_;
