@@ -1,0 +1,75 @@
+#include "registry/api/module.h"
+
+#include <doctest/doctest.h>
+
+#include "config/parser.h"
+#include "config/source.h"
+#include "rules/loader.h"
+#include "rules/phases.h"
+#include "unit/registry/store/scratch.h"
+
+using namespace caisson;
+using registry::store::Scratch;
+
+namespace {
+
+// The block that the upstream module brings in earnest.
+Result<void> read_upstream(rules::Loader& loader, const config::Directive& directive) {
+  loader.read_block(directive, rules::Upstream);
+  return {};
+}
+constexpr std::array kUpstream{
+    rules::DirectiveSpec{"upstream", rules::Main, 1, 1, rules::DirectiveSpec::Body::Required, read_upstream}};
+
+struct Loaded {
+  explicit Loaded(const std::string& block, std::string prefix = "/nowhere/")
+      : source({{"/etc/test.conf", "upstream r {\n" + block + "\n}\n"}}) {
+    registry::describe(language);
+    language.add_directives(kUpstream);
+    rules::Loader loader(language, source, {std::move(prefix), "/etc/", "stderr"}, {});
+    auto loaded = loader.load(config::parse(source, "/etc/test.conf"));
+    for (const Error& error : loaded.errors) errors += error.what + '\n';
+    settings = std::move(loaded.settings);
+  }
+  std::string start() const {
+    REQUIRE_MESSAGE(settings != nullptr, errors);
+    for (const auto& check : settings->start_checks) {
+      if (auto done = check(); !done.ok()) return done.error().what;
+    }
+    return "";
+  }
+
+  config::MemorySource source;
+  rules::Language language;
+  std::string errors;
+  std::unique_ptr<rules::Settings> settings;
+};
+
+}  // namespace
+
+TEST_CASE("an upstream with a registry has a handler, and opens its folder at the start") {
+  const Scratch scratch;
+  const Loaded loaded("registry " + scratch.path().string() + "; registry_delete on; registry_read_only off;");
+  CHECK(loaded.start() == "");
+  const rules::Level& upstream = *loaded.settings->root.inner().at(0);
+  CHECK(upstream.get<rules::EmbeddedUpstream>().handler != nullptr);
+}
+
+TEST_CASE("a relative folder starts at the prefix") {
+  const Scratch scratch;
+  std::filesystem::create_directory(scratch.path() / "data");
+  CHECK(Loaded("registry data;", scratch.path().string() + '/').start() == "");
+}
+
+TEST_CASE("a folder that is not there ends the start, with the line and the mending") {
+  const std::string error = Loaded("registry missing;").start();
+  CHECK(error.find("mkdir -p /nowhere/missing") != std::string::npos);
+  CHECK(error.find("/etc/test.conf:2") != std::string::npos);
+}
+
+TEST_CASE("mistakes in the block are told with their line") {
+  CHECK(Loaded("registry a; registry b;").errors.find("\"registry\" directive is duplicate in /etc/test.conf:2") == 0);
+  CHECK(Loaded("registry a; registry_delete maybe;").errors.find("/etc/test.conf:2") != std::string::npos);
+  CHECK(Loaded("registry_delete on;").errors.find("\"registry_delete\" without \"registry\"") == 0);
+  CHECK(Loaded("registry;").errors.find("invalid number of arguments") == 0);
+}
