@@ -42,8 +42,7 @@ Result<HashCost> examine_bare_password(std::string_view text) {
   if (core.starts_with("$$"))
     return refused("each \"$\" of its hash is doubled, as Compose files want it but this file does not");
   if (core.front() == '$' || core.front() == '{' || looks_like_bsdi_crypt(core)) {
-    return core.size() == text.size() ? refused("its hash has a format that is not known here")
-                                      : refused("there is a space before or behind its hash");
+    return refused("its hash has a format that is not known here");
   }
   return HashCost{};
 }
@@ -84,7 +83,11 @@ Result<StoredHash> StoredHash::parse(std::string_view text) {
   const auto* found = std::find_if(schemes.begin(), schemes.end(), [&](const auto& row) { return row.claims(text); });
   const HashScheme& scheme = found != schemes.end() ? *found : bare_password;
   Result<HashCost> cost = scheme.examine(text);
-  if (!cost) return std::move(cost).error();
+  if (!cost) {
+    const std::string_view core = text::trimmed(text);
+    if (core.size() < text.size() && parse(core).ok()) return refused("there is a space before or behind its hash");
+    return std::move(cost).error();
+  }
   return StoredHash(scheme, text, cost.value());
 }
 

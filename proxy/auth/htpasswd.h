@@ -36,6 +36,8 @@ class Htpasswd {
 
   // The user's hash; null for a user that is not there or cannot log in.
   const StoredHash* find(std::string_view user) const;
+  // Whether there is a line for the user, also one that lets nobody in.
+  bool mentions(std::string_view user) const { return entries_.find(user) != entries_.end(); }
   // A hash of the kind that most users have. Checking it takes the place of checking the hash of a user that find()
   // does not know, so that the time of the answer does not tell. Null when nobody can log in.
   const StoredHash* decoy() const noexcept { return decoy_; }

@@ -133,6 +133,7 @@ TEST_CASE("the usual slips get a reason of their own") {
   CHECK(refusal("$$apr1$$x$$12YdXEY0/hH4rDNkmZupO0") ==
         "each \"$\" of its hash is doubled, as Compose files want it but this file does not");
   CHECK(refusal(" $1$CeNvQDeU$ANSAnyF/nFw4p4adcrv6w/") == "there is a space before or behind its hash");
+  CHECK(refusal("$1$CeNvQDeU$ANSAnyF/nFw4p4adcrv6w/ ") == "there is a space before or behind its hash");
   CHECK(refusal("!$1$x") == "its hash begins with \"*\" or \"!\", which locks it");
 }
 

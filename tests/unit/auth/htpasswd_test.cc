@@ -94,6 +94,8 @@ TEST_CASE("a password in clear with a colon is not cut short at it") {
 TEST_CASE("a first line that cannot log in hides a later one that could, as in nginx") {
   const Htpasswd file = parsed("bob:\nbob:{PLAIN}x\n");
   CHECK(file.find("bob") == nullptr);
+  CHECK(file.mentions("bob"));
+  CHECK_FALSE(file.mentions("eve"));
   REQUIRE(file.warnings().size() == 2);
   CHECK(file.warnings()[1].text() == "user \"bob\" has a line already (line 1), this one never counts in conf/users:2");
 }
