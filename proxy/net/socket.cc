@@ -61,7 +61,11 @@ void set_keepalive(int fd) noexcept {
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 }
 
-bool Socket::turn_is_over() const noexcept { return moved_this_turn_ >= turn_share && turn_ == loop_.now(); }
+async::Task<void> Socket::take_turns() {
+  if (moved_this_turn_ < turn_share || turn_ != loop_.now()) co_return;
+  NextTurn next;
+  co_await next;
+}
 
 void Socket::moved(std::size_t bytes) noexcept {
   if (turn_ != loop_.now()) {
@@ -71,19 +75,23 @@ void Socket::moved(std::size_t bytes) noexcept {
   moved_this_turn_ += bytes;
 }
 
-async::Task<std::size_t> Socket::read(std::span<std::byte> into, Milliseconds idle) {
-  if (turn_is_over()) co_await NextTurn();
+std::optional<std::size_t> Socket::read_now(std::span<std::byte> into) {
   for (;;) {
     const ssize_t n = ::recv(fd_.get(), into.data(), into.size(), 0);
     if (n >= 0) {
       moved(static_cast<std::size_t>(n));
-      co_return static_cast<std::size_t>(n);
+      return static_cast<std::size_t>(n);
     }
-    if (errno == EAGAIN) {
-      co_await poll_.readable(idle);
-    } else if (errno != EINTR) {
-      throw_lost("recv()");
-    }
+    if (errno == EAGAIN) return std::nullopt;
+    if (errno != EINTR) throw_lost("recv()");
+  }
+}
+
+async::Task<std::size_t> Socket::read(std::span<std::byte> into, Milliseconds idle) {
+  co_await take_turns();
+  for (;;) {
+    if (const auto n = read_now(into)) co_return *n;
+    co_await poll_.readable(idle);
   }
 }
 
@@ -91,7 +99,7 @@ async::Task<void> Socket::write(std::span<iovec> parts, Milliseconds idle) {
   constexpr std::size_t most_parts = 64;  // far below IOV_MAX
   parts = without(parts, 0);
   while (!parts.empty()) {
-    if (turn_is_over()) co_await NextTurn();
+    co_await take_turns();
     msghdr message{};
     message.msg_iov = parts.data();
     message.msg_iovlen = std::min(parts.size(), most_parts);
@@ -107,8 +115,11 @@ async::Task<void> Socket::write(std::span<iovec> parts, Milliseconds idle) {
   }
 }
 
-std::size_t Socket::write_now(std::span<const std::byte> bytes) noexcept {
-  const ssize_t n = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+std::size_t Socket::write_now(std::span<const iovec> parts) noexcept {
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(parts.data());
+  message.msg_iovlen = parts.size();
+  const ssize_t n = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
   return n > 0 ? static_cast<std::size_t>(n) : 0;
 }
 

@@ -5,7 +5,10 @@
 #include <sys/uio.h>
 
 #include <cstddef>
+#include <optional>
 #include <span>
+#include <string>
+#include <utility>
 
 #include "async/loop.h"
 #include "base/handle.h"
@@ -22,20 +25,23 @@ class Socket {
   Socket(async::Loop& loop, Fd fd) : loop_(loop), fd_(std::move(fd)), poll_(loop, fd_.get()) {}
 
   async::Task<std::size_t> read(std::span<std::byte> into, Milliseconds idle);
+  // Reads what is there; nothing when nothing is.
+  std::optional<std::size_t> read_now(std::span<std::byte> into);
   // Writes all of it; `parts` is used up on the way.
   async::Task<void> write(std::span<iovec> parts, Milliseconds idle);
-  // Writes what goes out without waiting, for last words. Errors are ignored.
-  std::size_t write_now(std::span<const std::byte> bytes) noexcept;
+  // Writes what goes out without waiting, for last words: errors are ignored.
+  std::size_t write_now(std::span<const iovec> parts) noexcept;
   async::Task<void> wait_readable(Milliseconds idle);
   async::Task<void> wait_closed();
+  // Returns at once, unless this socket was always ready and has moved its share within this turn of the loop: then the
+  // others have theirs first.
+  async::Task<void> take_turns();
 
   void half_close() noexcept;      // FIN after what was written
   void reset_on_close() noexcept;  // RST at close
   int fd() const noexcept { return fd_.get(); }
 
  private:
-  // A socket that is always ready has moved its share within this turn of the loop: the others should have theirs.
-  bool turn_is_over() const noexcept;
   void moved(std::size_t bytes) noexcept;
 
   async::Loop& loop_;

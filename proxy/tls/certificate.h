@@ -57,7 +57,4 @@ class Certificate {
   std::string path_;
 };
 
-// "(SSL: error:0A000074:SSL routines::key values mismatch)": OpenSSL's queue of errors as nginx writes it, emptied.
-std::string ssl_errors();
-
 }  // namespace caisson::tls

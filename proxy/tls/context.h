@@ -5,6 +5,8 @@
 // Threading: build one for each loop thread from the same parameters; use it on that thread alone.
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -49,7 +51,8 @@ struct ServerParameters {
   std::shared_ptr<SessionCache> session_cache;  // for Shared
   bool session_tickets = true;
   std::shared_ptr<TicketKeys> ticket_keys;  // for session_tickets
-  std::vector<std::string> alpn = {"http/1.1"};
+  // In the order of preference; a client that offers only others is refused. Empty: no ALPN.
+  std::vector<std::string> alpn = {"http/1.1", "http/1.0", "http/0.9"};
 };
 
 // One virtual host's side of the handshake.
@@ -65,8 +68,11 @@ class ServerContext {
 
  private:
   ServerContext() = default;
+  bool set_session_scope(const ServerParameters& parameters);
+
   ContextHandle context_;
-  std::string curves_;
+  std::string curves_;  // empty: OpenSSL's choice
+  std::array<unsigned char, 32> session_scope_{};
 };
 
 // The virtual hosts of one listening address, on one loop thread.

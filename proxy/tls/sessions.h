@@ -6,7 +6,6 @@
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -27,9 +26,6 @@ class SessionCache {
  public:
   // `capacity`: bytes, as in ssl_session_cache shared:SSL:10m.
   explicit SessionCache(std::size_t capacity) : capacity_(capacity) {}
-  ~SessionCache();
-  SessionCache(const SessionCache&) = delete;
-  SessionCache& operator=(const SessionCache&) = delete;
 
   void put(std::string id, std::string session);
   std::optional<std::string> find(const std::string& id);
@@ -63,12 +59,9 @@ struct TicketKey {
 // The key ring: the first key seals, all of them open. Threading: any.
 class TicketKeys {
  public:
-  TicketKeys() : TicketKeys({TicketKey::random()}) {}
+  TicketKeys() : keys_{TicketKey::random()} {}
   // REQUIRES: `keys` is not empty.
   explicit TicketKeys(std::vector<TicketKey> keys) : keys_(std::move(keys)) {}
-  ~TicketKeys();
-  TicketKeys(const TicketKeys&) = delete;
-  TicketKeys& operator=(const TicketKeys&) = delete;
 
   // A new key seals from now on; the `keep` newest ones still open.
   void rotate(std::size_t keep = 3);
@@ -77,8 +70,11 @@ class TicketKeys {
   std::vector<TicketKey> all() const;
 
   TicketKey newest() const;
-  // The key of that name, and whether it is the newest.
-  std::optional<std::pair<TicketKey, bool>> find(std::span<const std::uint8_t, 16> name) const;
+  struct Found {
+    TicketKey key;
+    bool newest;  // else the client should get a new ticket
+  };
+  std::optional<Found> find(std::span<const std::uint8_t, 16> name) const;
 
  private:
   mutable std::shared_mutex mutex_;

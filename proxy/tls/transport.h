@@ -50,8 +50,8 @@ class TlsTransport final : public net::Transport {
   TlsTransport(async::Loop& loop, Fd fd, const ClientContext& context, const PeerName& peer);
   ~TlsTransport() override;
 
-  // The first call, once; `limit` is for the whole of it. Throws HandshakeFailed, net::ConnectionLost, async::TimedOut,
-  // async::Cancelled; the transport is then good for destruction alone.
+  // The first call, once; `limit` is for the whole of it (no_timeout: none). Throws HandshakeFailed,
+  // net::ConnectionLost, async::TimedOut, async::Cancelled; the transport is then good for destruction alone.
   async::Task<void> handshake(net::Milliseconds limit);
   const Facts& facts() const noexcept { return facts_; }
 
@@ -66,22 +66,25 @@ class TlsTransport final : public net::Transport {
   int fd() const noexcept override;
 
  private:
-  class Wire;  // the BIO's two ends
+  class Wire;  // the BIO's other end
   struct FreeSsl {
     void operator()(SSL* ssl) const noexcept;
   };
   void begin(SSL_CTX* context);
-  void encrypt(std::span<const std::byte> bytes);
-  async::Task<void> encrypt_and_flush(std::span<const std::byte> bytes, net::Milliseconds idle);
-  // Throws what a failed OpenSSL call means.
-  [[noreturn]] void fail(const char* call, int ssl_error);
+  void learn_facts();
+  void encrypt(std::span<const std::byte> record);
+  // Remembers what a failed OpenSSL call means; `at_end`: what to call it when the peer's FIN was the reason.
+  void note_failure(const char* call, int ssl_error, const char* at_end);
+  void throw_if_failed() const;
+  [[noreturn]] void fail_handshake(int ssl_error);
 
   std::unique_ptr<Wire> wire_;
+  std::unique_ptr<SSL, FreeSsl> ssl_;  // refers to wire_, so it goes first
   std::shared_ptr<const ServerHosts> hosts_;
-  std::unique_ptr<SSL, FreeSsl> ssl_;  // before wire_ goes: its BIO refers to it
   Facts facts_;
-  bool ended_ = false;   // a close_notify came
-  bool broken_ = false;  // a fatal error: OpenSSL allows no more calls on it
+  bool open_ = false;    // the handshake is done
+  bool ended_ = false;   // the peer's close_notify came
+  std::string failure_;  // not empty after a fatal error: no more calls on ssl_
 };
 
 }  // namespace caisson::tls

@@ -1,0 +1,34 @@
+// What our callbacks find on OpenSSL's objects. Internal to tls/.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <memory>
+#include <string>
+
+#include "tls/sessions.h"
+
+namespace caisson::tls {
+
+struct ServerHosts;
+
+// Hangs on a virtual host's SSL_CTX and dies with it.
+struct ServerState {
+  std::string alpn;                         // in wire form, in the order of preference
+  std::shared_ptr<SessionCache> cache;      // null: sessions are not kept
+  std::shared_ptr<TicketKeys> ticket_keys;  // null: no tickets
+};
+
+// The context owns the state from here on.
+void attach_state(SSL_CTX* context, std::unique_ptr<ServerState> state);
+// The state of the host that the connection is with now. Never null on the server's side.
+const ServerState& state_of(const SSL* ssl) noexcept;
+
+// The hosts that a connection may choose among; borrowed.
+void attach_hosts(SSL* ssl, const ServerHosts* hosts) noexcept;
+const ServerHosts* hosts_of(const SSL* ssl) noexcept;
+
+// Has the context's sessions kept in and opened by what its state holds.
+void install_session_callbacks(SSL_CTX* context);
+
+}  // namespace caisson::tls
