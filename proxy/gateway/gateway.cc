@@ -130,7 +130,7 @@ async::Task<std::optional<Answer>> Gateway::handle(http::Exchange& exchange) {
 void Gateway::choose_host(RequestState& state) const {
   const http::ConnectionInfo& connection = state.exchange.connection();
   const Endpoint& endpoint = hosts_->endpoint_of(connection.listener, connection.server_address);
-  Endpoint::Found found = endpoint.find(host_name(state.exchange.request()));
+  Endpoint::Found found = endpoint.find(requested_host(state.exchange.request()));
   state.server = found.host->level;
   state.server_name = found.host->primary_name();
   if (found.name != nullptr) {
@@ -156,6 +156,9 @@ void Gateway::enter(RequestState& state, const rules::Level& level) const {
 }
 
 async::Task<void> Gateway::serve(RequestState& state) const {
+  for (const std::string& name : state.exchange.request().ignored) {
+    rules::log(state, observe::Level::Info, "client sent invalid header line: \"" + name + "...\"");
+  }
   if (const unsigned refused = state.exchange.refused(); refused != 0) {
     rules::log(state, observe::Level::Info, state.exchange.refusal());
     co_return co_await render(state, status_only(refused));

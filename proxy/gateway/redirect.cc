@@ -16,7 +16,7 @@ std::string absolute_location(rules::RequestState& state, std::string target) {
   if (settings.server_name_in_redirect.value_or(false)) {
     host = state.server->get<HostOfLevel>().host->primary_name();
   } else {
-    host = host_name(state.exchange.request());
+    host = requested_host(state.exchange.request());
   }
   location += host.empty() ? connection.server_address : host;
   const unsigned usual = connection.tls ? 443 : 80;

@@ -77,7 +77,7 @@ Value cookie_family(RequestState& s, View rest) {
 }
 
 Value host(RequestState& s, View) {
-  std::string name = host_name(s.exchange.request());
+  std::string name = requested_host(s.exchange.request());
   return name.empty() ? Value(std::string(s.server_name)) : Value(std::move(name));
 }
 

@@ -119,6 +119,7 @@ async::Task<bool> Client::read_head() {
 async::Task<Client::Next> Client::serve_request() {
   const bool broken = parser_.refusal().status != 0;
   http::RequestHead head = parser_.take_head();
+  head.ignored = parser_.ignored_names();
   if (broken) head.body = http::BodySize::none();
   ++info_.requests;
 
