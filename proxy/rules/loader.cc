@@ -1,8 +1,24 @@
 #include "rules/loader.h"
 
+#include <span>
+
 #include "observe/log_file.h"
 
 namespace caisson::rules {
+
+namespace {
+
+// A directive that would be right one block further in: the usual slip is to delete the line that opens the block.
+std::string_view missing_opening(std::span<const DirectiveSpec* const> meanings, Block here) {
+  for (const DirectiveSpec* meaning : meanings) {
+    if (here == Main && (meaning->blocks & Http) != 0) return "is an \"http {\" line missing before it?";
+    if (here == Http && (meaning->blocks & Server) != 0) return "is a \"server {\" line missing before it?";
+    if (here == Server && (meaning->blocks & Location) != 0) return "is a \"location ... {\" line missing before it?";
+  }
+  return {};
+}
+
+}  // namespace
 
 Loader::Loader(const Language& language, config::Source& files, Paths paths, Services services)
     : language_(language), files_(files), paths_(std::move(paths)), services_(services) {}
@@ -43,7 +59,9 @@ void Loader::apply(const config::Directive& directive) {
   for (const DirectiveSpec* candidate : meanings) {
     if ((candidate->blocks & level_->kind()) != 0) meaning = candidate;
   }
-  if (meaning == nullptr) return note(config::config_error(directive, "is not allowed here"));
+  if (meaning == nullptr) {
+    return note(config::config_error(directive, "is not allowed here", missing_opening(meanings, level_->kind())));
+  }
   if (meaning->body == DirectiveSpec::Body::Required && !directive.has_block) {
     return note(config::error_at(directive.at, "directive \"" + directive.name + "\" has no opening \"{\""));
   }

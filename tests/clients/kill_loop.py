@@ -432,9 +432,9 @@ def loop(options: argparse.Namespace, folder: pathlib.Path) -> str:
             server.end(signal.SIGKILL)
 
     interrupted, resumed = (sum(getattr(client, what) for client in clients) for what in ("interrupted", "resumed"))
-    if interrupted < options.kills or len(known.manifests) < options.kills:
+    if interrupted < options.kills or len(known.manifests) < options.kills or (options.kills >= 20 and not resumed):
         raise Broken(f"too tame to prove anything: {interrupted} requests interrupted by {options.kills} kills, "
-                     f"{len(known.manifests)} images acknowledged")
+                     f"{resumed} uploads resumed, {len(known.manifests)} images acknowledged")
     return (f"{options.kills} kills (seed {options.seed}), {interrupted} requests interrupted, {resumed} uploads resumed: "
             f"{len(known.manifests)} images and {len(known.blobs)} blobs acknowledged, 0 lost; {blobs} blobs on disk, 0 half")
 

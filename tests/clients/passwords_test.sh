@@ -6,7 +6,7 @@ start_registry
 use_example 2-basic-auth.conf
 : >"$work/conf.d/ca.crt"
 file=$work/conf.d/registry.password
-password=$'pa\xc3\x9fwort: x' # a colon, a space and a letter beyond ASCII; DES crypt looks at eight bytes only
+password=$'pa\xc3\x9fwort x' # a space and a letter beyond ASCII; no colon, which would end a line of `htpasswd -p`
 
 htpasswd -cb "$file" made-by-htpasswd-c "$password" 2>/dev/null
 htpasswd -bB -C 5 "$file" made-by-htpasswd-B "$password" 2>/dev/null
@@ -19,6 +19,7 @@ done
 printf 'made-by-argon2:%s\n' "$(printf %s "$password" | argon2 somesalt -id -t 1 -m 10 -p 1 -e)" >>"$file"
 printf '# a comment\n\ntestuser test123\n' >>"$file"
 start_gate
+said_at_start=$(gate_log)
 
 log_in() { http GET "http://localhost:$gate_port/v2/" --user "$1:$2"; }
 
@@ -50,10 +51,10 @@ done
 if ! gate_is_nginx; then
   proves "the gate warned of that line: where it stands, and how to make a right one"
   line=$(grep -n '^testuser' "$file" | cut -d: -f1)
-  warning=$(gate_log | grep -F "$file:$line" || true)
+  warning=$(grep -F "$file:$line" <<<"$said_at_start" || true)
   expect_contains "the warning" "[warn]" "$warning"
   expect_contains "the warning" "htpasswd" "$warning"
-  expect_lacks "the log" "test123" "$(gate_log)"
+  expect_lacks "the log" "test123" "$said_at_start"
 fi
 
 proves "a changed file counts from the next request on"
