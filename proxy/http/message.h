@@ -38,7 +38,8 @@ struct RequestHead {
   Version version = Version::Http11;
   Headers headers;  // validated; without framing fields that contradict `body`
   BodySize body;
-  std::string line;  // the request line as it came, for logs ($request)
+  std::vector<std::string> ignored;  // names of fields that were dropped as invalid, fit for a log
+  std::string line;                  // the request line as it came, for logs ($request)
 };
 
 struct ResponseHead {
