@@ -56,7 +56,8 @@ Result<void> use_dhparam(SSL_CTX* context, const ServerParameters& parameters) {
   if (parameters.dhparam.empty()) return {};
   const BioHandle bio(BIO_new_mem_buf(parameters.dhparam.data(), static_cast<int>(parameters.dhparam.size())));
   KeyHandle group(PEM_read_bio_Parameters(bio.get(), nullptr));
-  if (!group) return ssl_call_failed("PEM_read_bio_DHparams(\"" + parameters.dhparam_path + "\")");
+  const bool is_dh = group && (EVP_PKEY_is_a(group.get(), "DH") != 0 || EVP_PKEY_is_a(group.get(), "DHX") != 0);
+  if (!is_dh) return ssl_call_failed("PEM_read_bio_DHparams(\"" + parameters.dhparam_path + "\")");
   if (SSL_CTX_set0_tmp_dh_pkey(context, group.get()) != 1) {
     return ssl_call_failed("SSL_CTX_set0_tmp_dh_pkey(\"" + parameters.dhparam_path + "\")");
   }

@@ -84,7 +84,7 @@ TlsTransport::TlsTransport(async::Loop& loop, Fd fd, const ClientContext& contex
                          ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), peer.verify_name.c_str()) == 1
                          : SSL_set1_host(ssl_.get(), peer.verify_name.c_str()) == 1;
   // Without a name any certificate of the trusted authorities would do.
-  if (!named || peer.verify_name.empty()) throw HandshakeFailed("no name to verify the peer's certificate for");
+  if (!named || peer.verify_name.empty()) failure_ = "no name to verify the peer's certificate for";
 }
 
 TlsTransport::~TlsTransport() {
@@ -101,6 +101,7 @@ void TlsTransport::begin(SSL_CTX* context) {
 
 Task<void> TlsTransport::handshake(Milliseconds limit) {
   const Deadline deadline(limit);
+  if (!failure_.empty()) throw HandshakeFailed(failure_);
   for (;;) {
     ERR_clear_error();
     const int outcome = SSL_do_handshake(ssl_.get());
