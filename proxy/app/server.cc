@@ -169,9 +169,11 @@ class Front {
   int run(std::size_t loops) {
     for (std::size_t i = 0; i < loops; ++i) serving_.push_back(std::make_unique<ServingLoop>(shared_));
     const auto& endpoints = shared_.gate.hosts().endpoints();
-    for (const NamedFd& listener : listeners_) {
+    for (NamedFd& listener : listeners_) {
       for (std::size_t i = 0; i < endpoints.size(); ++i) {
-        if (endpoints[i].bound && endpoints[i].address.str() == listener.name) accept_on(i, listener.fd.get());
+        if (!endpoints[i].bound || endpoints[i].address.str() != listener.name) continue;
+        loop_.spawn(accept_on(i, std::move(listener.fd)), &accepting_);
+        break;
       }
     }
     if (!control_.ready().ok()) {
@@ -186,13 +188,14 @@ class Front {
   }
 
  private:
-  void accept_on(std::size_t endpoint, int listener) {
+  // Closes the socket when accepting ends: nobody may get into the queue of a worker that is leaving.
+  async::Task<void> accept_on(std::size_t endpoint, Fd listener) {
     const auto take = [this, endpoint](Fd socket, const net::Address& peer) {
       serving_[next_++ % serving_.size()]->serve(endpoint, std::move(socket), peer);
     };
     const auto& log = shared_.settings.root.get<rules::ErrorLogSettings>().log;
-    acceptors_.push_back(std::make_unique<net::Acceptor>(loop_, listener, take, log.value_or(observe::ErrorLog())));
-    loop_.spawn(acceptors_.back()->run(), &accepting_);
+    net::Acceptor acceptor(loop_, listener.get(), take, log.value_or(observe::ErrorLog()));
+    co_await acceptor.run();
   }
 
   // Until all serving loops have ended, so that a Stop still counts while the last requests of a Quit are answered.
@@ -234,7 +237,6 @@ class Front {
   Control& control_;
   async::Loop loop_;
   async::CancelScope accepting_;
-  std::vector<std::unique_ptr<net::Acceptor>> acceptors_;
   std::vector<std::unique_ptr<ServingLoop>> serving_;
   std::size_t next_ = 0;
   bool ended_ = false;
