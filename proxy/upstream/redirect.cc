@@ -30,18 +30,18 @@ std::optional<std::string> apply_regex(const rules::Regex& regex, const rules::T
   return expand_with(replacement, std::move(captures), state);
 }
 
-// The first rule that fits the value of a cookie's attribute, which it replaces as a whole (domain) or at its front
-// (path).
+// A cookie's Domain: the whole of it fits or not, a dot at its front means nothing (RFC 6265 section 5.2.3) and stays.
 std::optional<std::string> rewritten_domain(std::string_view value, const std::vector<RewriteRule>& rules,
                                             rules::RequestState& state) {
-  if (value.starts_with('.')) value.remove_prefix(1);  // RFC 6265 section 5.2.3
+  const std::string dot = value.starts_with('.') ? "." : "";
+  value.remove_prefix(dot.size());
   for (const RewriteRule& rule : rules) {
     if (const auto* regex = std::get_if<rules::Regex>(&rule.pattern)) {
-      if (auto made = apply_regex(*regex, rule.replacement, value, state)) return made;
+      if (auto made = apply_regex(*regex, rule.replacement, value, state)) return dot + *made;
     } else if (const auto* pattern = std::get_if<rules::Template>(&rule.pattern)) {
       std::string wanted = pattern->expand(state);
       if (wanted.starts_with('.')) wanted.erase(0, 1);
-      if (text::iequals(wanted, value)) return rule.replacement.expand(state);
+      if (text::iequals(wanted, value)) return dot + rule.replacement.expand(state);
     }
   }
   return std::nullopt;

@@ -4,6 +4,8 @@
 
 namespace caisson::upstream {
 
+bool Upstreams::has(std::string_view name) const { return named_.find(text::lowered(name)) != named_.end(); }
+
 void Upstreams::add(std::string name, UpstreamBlock block) {
   Named made;
   made.servers = std::make_shared<ServerGroup>(name, std::move(block.servers), block.keep_alive, names_);

@@ -32,7 +32,8 @@ class Upstreams {
  public:
   explicit Upstreams(async::BlockingPool* names) : names_(std::make_shared<NameService>(names)) {}
 
-  bool has(std::string_view name) const { return named_.find(std::string(name)) != named_.end(); }
+  // Names are compared without case.
+  bool has(std::string_view name) const;
   // An upstream block: either servers, or what stands in their place.
   void add(std::string name, UpstreamBlock block);
   void add(std::string name, std::shared_ptr<http::Handler> embedded);

@@ -224,12 +224,13 @@ struct Request {
 class World {
  public:
   // `http` is the inside of the http block.
-  explicit World(const std::string& http)
+  explicit World(const std::string& http, void (*more)(rules::Language&) = nullptr)
       : log_file_(std::make_shared<observe::LogFile>("", Fd(::memfd_create("log", MFD_CLOEXEC)))),
         source_({{"/etc/test.conf", "http {\nclient_max_body_size 0;\n" + http + "\n}\n"}}),
         names_(1, 16) {
     gateway::describe(language_);
     upstream::describe(language_);
+    if (more != nullptr) more(language_);
     language_.add_finish(&World::log_all);
     logging_ = observe::ErrorLog({{log_file_, observe::Level::Debug}});
     log_in_force = &logging_;

@@ -1,0 +1,97 @@
+// What the directives refuse, in nginx's words where nginx has some, and what they accept.
+#include <doctest/doctest.h>
+
+#include "http/handler.h"
+#include "rules/phases.h"
+#include "world.h"
+
+using namespace upstream_test;
+
+namespace {
+
+std::string errors_of(const std::string& http) { return World(http).errors; }
+std::string in_location(const std::string& directives) { return errors_of(World::location("/v2/", directives)); }
+
+}  // namespace
+
+TEST_CASE("a proxy_pass that cannot work is refused with its line") {
+  CHECK(in_location("proxy_pass registry:5000;")
+            .starts_with("invalid URL prefix in upstream \"registry:5000\" in /etc/test.conf:3"));
+  CHECK(in_location("proxy_pass http://;").find("no host in upstream \"http://\"") != std::string::npos);
+  CHECK(in_location("proxy_pass http://a:99999;").find("invalid port in upstream") != std::string::npos);
+  CHECK(in_location("proxy_pass http://a; proxy_pass http://b;").find("\"proxy_pass\" directive is duplicate") !=
+        std::string::npos);
+  CHECK(errors_of("server { location ~ x { proxy_pass http://a/uri; } }").find("cannot have URI part") !=
+        std::string::npos);
+  CHECK(errors_of("server { location /x { if ($args) { proxy_pass http://a/uri; } } }").find("cannot have URI part") !=
+        std::string::npos);
+  CHECK(errors_of("upstream u { server 127.0.0.1:1; } " + World::location("/", "proxy_pass http://u:80;"))
+            .find("upstream \"u\" may not have port 80") != std::string::npos);
+}
+
+TEST_CASE("upstream blocks are checked") {
+  CHECK(errors_of("upstream u { }").find("no servers are inside upstream") != std::string::npos);
+  CHECK(errors_of("upstream u { server 127.0.0.1:1; } upstream U { server 127.0.0.1:2; }")
+            .find("duplicate upstream \"U\"") != std::string::npos);
+  CHECK(errors_of("upstream u { server 127.0.0.1:1 wait=3; }").find("invalid parameter \"wait=3\"") !=
+        std::string::npos);
+  CHECK(errors_of("upstream u { server 127.0.0.1:1 weight=0; }").find("invalid parameter \"weight=0\"") !=
+        std::string::npos);
+  CHECK(errors_of("upstream u { ip_hash; server 127.0.0.1:1; server 127.0.0.1:2; }")
+            .find("\"ip_hash\" is not supported yet in /etc/test.conf:3") != std::string::npos);
+  CHECK(errors_of("upstream u { ip_hash; server 127.0.0.1:1; }").empty());
+}
+
+TEST_CASE("a block may stand behind the proxy_pass that names it") {
+  CHECK(errors_of(World::location("/", "proxy_pass http://u;") +
+                  " upstream u { zone u 64k; server unix:/run/registry.sock; server registry:5000 weight=5 max_fails=3 "
+                  "fail_timeout=15s backup; keepalive 16; keepalive_timeout 30s; keepalive_requests 100; }")
+            .empty());
+}
+
+TEST_CASE("directives about buffers and spools are accepted in every form, and their values checked") {
+  CHECK(in_location("proxy_buffering off; proxy_request_buffering off; proxy_buffers 4 256k; proxy_buffer_size 128k;"
+                    "proxy_busy_buffers_size 256k; proxy_max_temp_file_size 0; proxy_temp_path /tmp/x 1 2;"
+                    "proxy_http_version 1.0; proxy_ignore_headers X-Accel-Buffering Expires; proxy_pass http://a;")
+            .empty());
+  CHECK(in_location("proxy_buffering maybe;").find("invalid value \"maybe\"") != std::string::npos);
+  CHECK(in_location("proxy_http_version 3;").find("invalid value \"3\"") != std::string::npos);
+  CHECK(in_location("proxy_next_upstream error http_418;").find("invalid value \"http_418\"") != std::string::npos);
+  CHECK(in_location("proxy_redirect on;").find("invalid parameter \"on\"") != std::string::npos);
+}
+
+TEST_CASE("what stands in the place of servers answers in theirs, and sees the request as a backend would") {
+  class Embedded final : public http::Handler {
+   public:
+    Task<std::optional<http::Answer>> handle(http::Exchange& exchange) override {
+      http::ResponseHead head;
+      head.headers.add("X-Target", exchange.request().target.path);
+      head.headers.add("X-Host", exchange.request().headers.joined("Host").value_or(""));
+      head.headers.add("X-Client", std::string(exchange.client_scheme()) + "://" + exchange.client_host());
+      head.headers.add("Server", "hidden");
+      co_await exchange.respond(std::move(head), "from inside");
+      co_return std::nullopt;
+    }
+  };
+  static const auto embed = [](rules::Loader& loader, const config::Directive&) -> Result<void> {
+    loader.level().own<rules::EmbeddedUpstream>().handler = std::make_shared<Embedded>();
+    return {};
+  };
+  static const std::array specs = {
+      rules::DirectiveSpec{"registry", rules::Upstream, 1, 1, rules::DirectiveSpec::Body::None,
+                           [](rules::Loader& loader, const config::Directive& d) { return embed(loader, d); }}};
+  const auto add_registry = [](rules::Language& language) { language.add_directives(specs); };
+  World world("upstream u { registry /data; } " + World::location("/v2/", "proxy_pass http://u/v2/inner/;"),
+              add_registry);
+  Client client;
+  Request request;
+  request.target = "/v2/app";
+  run([&]() -> Task<void> { co_await world.ask(request, client); });
+  CHECK(client.text == "from inside");
+  CHECK(client.header("X-Target") == "/v2/inner/app");
+  CHECK(client.header("X-Host") == "u");
+  CHECK(client.header("X-Client") == "https://registry.example:5043");
+  CHECK(client.header("Server") != "hidden");
+  World both("upstream u { registry /data; server 127.0.0.1:1; }", add_registry);
+  CHECK(both.errors.find("has both servers and an embedded registry") != std::string::npos);
+}
