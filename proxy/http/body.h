@@ -47,7 +47,7 @@ class BodyWriter {
  public:
   virtual ~BodyWriter() = default;
   virtual async::Task<void> write(std::span<const std::byte> slice) = 0;
-  // Sends on what was written so far, without waiting for more to come.
+  // Sends on what was written so far, the head included, without waiting for more: call it before a wait for more.
   virtual async::Task<void> flush() = 0;
   // The body is whole. REQUIRES: as many bytes as declared were written.
   virtual async::Task<void> finish() = 0;

@@ -40,7 +40,8 @@ class Responder {
   virtual ~Responder() = default;
   // Sends an interim response (1xx).
   virtual async::Task<void> inform(const ResponseHead& interim) = 0;
-  // Sends the final head, now. The body's size is the head's Content-Length; without one it is streamed. Once.
+  // The final head. It leaves with the first bytes of the body, or at body().flush() or finish(), whichever comes first.
+  // The body's size is the head's Content-Length; without one it is streamed. Once.
   virtual async::Task<void> start(ResponseHead head) = 0;
   // A head and its whole body at once, in the place of start() and body(). Its Content-Length is set already.
   virtual async::Task<void> send(ResponseHead head, std::string body);

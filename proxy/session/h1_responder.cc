@@ -2,6 +2,7 @@
 
 #include <array>
 #include <stdexcept>
+#include <utility>
 
 #include "base/text.h"
 
@@ -57,7 +58,13 @@ std::string H1Responder::serialise(const http::ResponseHead& head) {
 }
 
 async::Task<void> H1Responder::start(http::ResponseHead head) {
-  const std::string bytes = serialise(head);
+  head_ = serialise(head);
+  co_return;
+}
+
+async::Task<void> H1Responder::flush() {
+  if (head_.empty()) co_return;
+  const std::string bytes = std::exchange(head_, {});
   const std::array pieces = {Piece(text::bytes_of(bytes))};
   co_await put(pieces);
 }
@@ -82,13 +89,14 @@ async::Task<void> H1Responder::write(std::span<const std::byte> slice) {
   if (slice.empty()) co_return;
   if (!raw_ && framing_.kind == http::BodySize::Kind::None) co_return;
   count_body(slice.size());
+  const std::string bytes = std::exchange(head_, {});
   if (!raw_ && framing_.kind == http::BodySize::Kind::Streamed) {
     const http::h1::ChunkHead chunk(slice.size());
-    const std::array pieces = {Piece(text::bytes_of(chunk.view())), Piece(slice),
+    const std::array pieces = {Piece(text::bytes_of(bytes)), Piece(text::bytes_of(chunk.view())), Piece(slice),
                                Piece(text::bytes_of(http::h1::chunk_end))};
     co_await put(pieces);
   } else {
-    const std::array pieces = {Piece(slice)};
+    const std::array pieces = {Piece(text::bytes_of(bytes)), Piece(slice)};
     co_await put(pieces);
   }
 }
@@ -97,8 +105,10 @@ async::Task<void> H1Responder::finish() {
   if (framing_.kind == http::BodySize::Kind::Declared && rest_ != 0) {
     throw std::logic_error("response body is shorter than its Content-Length");
   }
-  if (framing_.kind == http::BodySize::Kind::Streamed) {
-    const std::array pieces = {Piece(text::bytes_of(http::h1::last_chunk))};
+  std::string bytes = std::exchange(head_, {});
+  if (framing_.kind == http::BodySize::Kind::Streamed) bytes += http::h1::last_chunk;
+  if (!bytes.empty()) {
+    const std::array pieces = {Piece(text::bytes_of(bytes))};
     co_await put(pieces);
   }
   finished_ = true;

@@ -41,7 +41,7 @@ class H1Responder final : public http::Responder, private http::BodyWriter {
 
  private:
   async::Task<void> write(std::span<const std::byte> slice) override;
-  async::Task<void> flush() override { co_return; }
+  async::Task<void> flush() override;
   async::Task<void> finish() override;
 
   std::string serialise(const http::ResponseHead& head);
@@ -53,6 +53,7 @@ class H1Responder final : public http::Responder, private http::BodyWriter {
   Request request_;
   const http::ConnectionPolicy* policy_ = nullptr;
   http::Traffic* traffic_ = nullptr;
+  std::string head_;  // that has not left yet
   http::BodySize framing_;
   std::uint64_t rest_ = 0;  // of a declared body
   bool raw_ = false;        // after a 101
