@@ -61,17 +61,9 @@ Operation operation_for(Route::Kind kind, std::string_view method) noexcept {
 
 Result<void> Api::open(ApiSettings settings, observe::ErrorLog log) {
   auto driver = store::FilesystemDriver::open_root(settings.root);
-  if (!driver.ok()) {
-    return std::move(driver).error().in("the registry's folder must exist and be readable (\"mkdir -p " +
-                                        settings.root + "\")");
-  }
+  if (!driver.ok()) return std::move(driver).error();
   if (!settings.read_only) {
-    if (auto writable = driver.value()->probe_writable(); !writable.ok()) {
-      return std::move(writable).error().in(
-          "the registry's folder must be writable by the worker's user (\"chown -R "
-          "USER " +
-          settings.root + "\", see the \"user\" directive)");
-    }
+    if (auto writable = driver.value()->probe_writable(); !writable.ok()) return writable;
   }
   settings_ = std::move(settings);
   store_ = std::make_unique<store::Store>(std::move(driver).value(), std::move(log));

@@ -28,7 +28,8 @@ class Api final : public http::Handler {
   // `disk` outlives this; it runs every call into the store.
   explicit Api(async::BlockingPool* disk) : disk_(disk) {}
 
-  // Opens the folder, by the process that is going to serve and with its rights. The error names the mending.
+  // Opens the folder, by the process that is going to serve and with its rights: NotFound, or ReadOnly where it could
+  // not write.
   Result<void> open(ApiSettings settings, observe::ErrorLog log);
 
   // REQUIRES: open() succeeded. Always answers itself.

@@ -1,8 +1,12 @@
 #include "registry/api/module.h"
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <array>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "registry/api/api.h"
 #include "rules/loader.h"
@@ -20,6 +24,19 @@ struct RegistrySettings {
   std::optional<bool> read_only;
 };
 
+// The command that mends a folder which this process could not use.
+std::string mending(const std::string& folder, ErrorCode problem) {
+  if (problem == ErrorCode::NotFound) return "\"mkdir -p " + folder + "\" makes it";
+  if (problem != ErrorCode::ReadOnly) return {};
+  std::array<char, 4096> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  ::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found);
+  const std::string user = found != nullptr ? found->pw_name : std::to_string(::geteuid());
+  return "the worker runs as " + user + ": \"chown -R " + user + ' ' + folder +
+         "\", or another user by the \"user\" directive, or \"registry_read_only on;\"";
+}
+
 // The handler is there at once, so that whoever ends the block finds it; it opens its folder when the process that is
 // going to serve starts, with that process's rights.
 Result<void> apply_registry(rules::Loader& loader, const config::Directive& directive) {
@@ -33,7 +50,8 @@ Result<void> apply_registry(rules::Loader& loader, const config::Directive& dire
     auto opened = api->open({folder, settings.delete_enabled.value_or(false), settings.read_only.value_or(false)},
                             log.value_or(observe::ErrorLog()));
     if (opened.ok()) return opened;
-    return Result<void>(config::config_error(*settings.folder, opened.error().what));
+    return Result<void>(config::config_error(*settings.folder, "cannot use its folder: " + opened.error().what,
+                                             mending(folder, opened.error().code)));
   });
   return {};
 }

@@ -56,14 +56,17 @@ Result<void> write_new_file(const Fd& root, const std::string& path, std::string
 Result<std::unique_ptr<FilesystemDriver>> FilesystemDriver::open_root(const std::string& root) {
   Fd folder(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder) return system_error(errno, "open folder \"" + root + '"');
-  return std::unique_ptr<FilesystemDriver>(new FilesystemDriver(root, std::move(folder)));
+  return std::unique_ptr<FilesystemDriver>(new FilesystemDriver(std::move(folder)));
 }
 
 Result<void> FilesystemDriver::probe_writable() const {
-  const std::string probe = beside("probe");
-  auto written = write_new_file(root_, probe, "x");
-  if (auto removed = unlink_file(root_, probe); written.ok() && !removed.ok()) return removed;
-  if (!written.ok()) return std::move(written).error().in("folder \"" + root_path_ + "\" is not writable");
+  // A volume that another user's registry wrote may have a root that is ours and folders that are not.
+  for (const std::string& folder : {std::string("."), Layout::blobs().path(), Layout::repositories().path()}) {
+    const std::string probe = beside(folder + "/probe");
+    auto written = write_new_file(root_, probe, "x");
+    if (auto removed = unlink_file(root_, probe); written.ok() && !removed.ok()) return removed;
+    if (!written.ok() && written.error().code != ErrorCode::NotFound) return written;
+  }
   return {};
 }
 

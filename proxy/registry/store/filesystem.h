@@ -20,7 +20,8 @@ class FilesystemDriver final : public Driver {
   // Opens `root`, which must exist. NotFound when it does not.
   static Result<std::unique_ptr<FilesystemDriver>> open_root(const std::string& root);
 
-  // Whether this process could write below the root: makes and removes a file there.
+  // Whether this process can write where uploads and pushes begin: makes and removes a file in the root and in those
+  // folders of the layout that are there already.
   Result<void> probe_writable() const;
 
   Result<std::string> get(const Key& key, std::size_t limit) const override;
@@ -34,10 +35,8 @@ class FilesystemDriver final : public Driver {
   Result<std::unique_ptr<Draft>> open_draft(const Key& folder) override;
 
  private:
-  FilesystemDriver(std::string root, Fd root_fd)
-      : root_path_(std::move(root)), root_(std::move(root_fd)), folders_(root_) {}
+  explicit FilesystemDriver(Fd root) : root_(std::move(root)), folders_(root_) {}
 
-  const std::string root_path_;
   const Fd root_;
   Folders folders_;
   // Cleared for good when the file system turns out not to support RWF_NOWAIT (overlay, tmpfs).

@@ -18,6 +18,8 @@ std::string joined(std::initializer_list<std::string_view> parts) {
 
 }  // namespace
 
+Key Layout::blobs() { return Key(joined({"blobs"})); }
+
 Key Layout::blob_data(const Digest& digest) {
   return Key(joined({"blobs", to_string(digest.algorithm()), digest.hex().substr(0, 2), digest.hex(), "data"}));
 }

@@ -22,6 +22,7 @@ class Key {
 };
 
 struct Layout {
+  static Key blobs();
   // Content: layers, configurations and manifests.
   static Key blob_data(const Digest& digest);
 

@@ -79,16 +79,6 @@ TEST_CASE("deletes are refused before anything is looked up, unless they are ena
   CHECK(registry.get("/v2/a/blobs/" + digest).status == 200);
 }
 
-TEST_CASE("a folder that is missing or not writable ends the start, with the line that mends it") {
-  const store::Scratch scratch;
-  async::BlockingPool pool(1, 1);
-  const std::string missing = (scratch.path() / "missing").string();
-  Api api(&pool);
-  auto opened = api.open({missing}, observe::ErrorLog());
-  REQUIRE_FALSE(opened.ok());
-  CHECK(opened.error().what.find("mkdir -p " + missing) != std::string::npos);
-}
-
 TEST_CASE("tags are listed in pages whose link leads to the next") {
   Registry registry;
   CHECK(registry.get("/v2/a/tags/list").body ==

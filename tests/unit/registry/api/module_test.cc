@@ -1,6 +1,8 @@
 #include "registry/api/module.h"
 
 #include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "config/parser.h"
 #include "config/source.h"
@@ -63,8 +65,30 @@ TEST_CASE("a relative folder starts at the prefix") {
 
 TEST_CASE("a folder that is not there ends the start, with the line and the mending") {
   const std::string error = Loaded("registry missing;").start();
-  CHECK(error.find("mkdir -p /nowhere/missing") != std::string::npos);
-  CHECK(error.find("/etc/test.conf:2") != std::string::npos);
+  CHECK(error.find("\"registry\" directive cannot use its folder") == 0);
+  CHECK(error.find("in /etc/test.conf:2 (\"mkdir -p /nowhere/missing\" makes it)") != std::string::npos);
+}
+
+// In a child without root's rights: a folder that belongs to somebody else is found when the start looks at it.
+TEST_CASE("a folder that the worker's user cannot write ends the start, with the mending, unless it is only read" *
+          doctest::skip(::geteuid() != 0)) {
+  const Scratch scratch;
+  std::filesystem::permissions(scratch.path(), std::filesystem::perms(0777));
+  std::filesystem::create_directories(scratch.v2("blobs"));  // root's, as registry:2 leaves it
+  const std::string registry = "registry " + scratch.path().string() + ';';
+  const Loaded writing(registry);
+  const Loaded reading(registry + " registry_read_only on;");
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    if (::setresuid(65534, 65534, 65534) != 0) ::_exit(1);
+    const std::string error = writing.start();
+    if (error.find("chown -R nobody " + scratch.path().string()) == std::string::npos) ::_exit(2);
+    ::_exit(reading.start().empty() ? 0 : 3);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WEXITSTATUS(status) == 0);
 }
 
 TEST_CASE("mistakes in the block are told with their line") {

@@ -28,6 +28,9 @@ TEST_CASE("probing a folder leaves nothing in it") {
   const Scratch scratch;
   CHECK(scratch.driver()->probe_writable().ok());
   CHECK(std::filesystem::is_empty(scratch.path()));
+  std::filesystem::create_directories(scratch.v2("blobs"));
+  CHECK(scratch.driver()->probe_writable().ok());
+  CHECK(std::filesystem::is_empty(scratch.v2("blobs")));
 }
 
 TEST_CASE("files and folders have registry:2's permissions: all but what the umask takes") {
