@@ -117,6 +117,7 @@ Product::Loaded Caisson::load(const Invocation& invocation, config::Source& file
   plan.daemon = process.daemon.value_or(true);
   plan.master_process = process.master_process.value_or(true);
   plan.pid_path = process.pid.value_or(default_pid_path);
+  plan.shutdown_timeout = process.worker_shutdown_timeout;
   plan.worker = take(rights_of(process, loaded.warnings), loaded.errors);
   plan.error_log = settings.root.get<rules::ErrorLogSettings>().log.value();
   if (const gateway::VirtualHosts* hosts = hosts_of(settings))

@@ -25,6 +25,16 @@ using observe::LogFile;
 
 void print(std::FILE* to, const std::string& text) { static_cast<void>(std::fwrite(text.data(), 1, text.size(), to)); }
 
+// Whoever started this may have closed standard input, output or error. Their numbers must not go to a socket or a log,
+// which would then get what is printed.
+void fill_standard_streams() {
+  int opened = -1;
+  do {
+    opened = ::open("/dev/null", O_RDWR);
+  } while (opened >= 0 && opened <= STDERR_FILENO);
+  if (opened > STDERR_FILENO) ::close(opened);
+}
+
 // Where complaints go until the configuration's own error log is open: standard error, in the form of a command, and
 // the file of -e.
 Result<ErrorLog> open_console(const Invocation& invocation) {
@@ -184,9 +194,10 @@ Product::Loaded load_from_disk(Product& product, const Invocation& invocation, c
 int run(Product& product, std::span<const char* const> argv) {
   if (const int channel = worker_channel(); channel >= 0) return run_worker(product, channel);
 
+  fill_standard_streams();
   const Result<Invocation> parsed = parse_invocation(argv);
   if (!parsed.ok()) {
-    print(stderr, "caisson: " + parsed.error().what + '\n');
+    print(stderr, program_name(argv) + ": " + parsed.error().what + '\n');
     return EXIT_FAILURE;
   }
   const Invocation& invocation = parsed.value();

@@ -70,7 +70,6 @@ std::optional<Control::Command> Control::next_signal() {
   if (::read(signals_.get(), &info, sizeof info) != sizeof info) return std::nullopt;
   if (info.ssi_signo == SIGQUIT) return Command::Quit;
   if (info.ssi_signo != SIGUSR1) return Command::Stop;
-  if (before_reopen_) before_reopen_();
   logs_.reopen();
   return Command::LogsReopened;
 }
@@ -85,7 +84,6 @@ std::optional<Control::Command> Control::next_message() {
   }
   Message& message = *received.value();
   if (message.kind != log_reopened || message.descriptors.size() != 1) return std::nullopt;
-  if (before_reopen_) before_reopen_();
   const auto log = logs_.all().find(message.text);
   if (log != logs_.all().end()) static_cast<void>(log->second->replace(message.descriptors.front()));
   return Command::LogsReopened;

@@ -40,8 +40,6 @@ class Control {
   // It cannot start. serve() then returns.
   void failed(std::span<const Error> errors);
 
-  // Called with each log that is about to be reopened, so that what is buffered for it can be written first.
-  void before_reopen(std::function<void()> flush) { before_reopen_ = std::move(flush); }
   // Errors given to failed(), in the process that is its own master.
   const std::vector<std::string>& failures() const noexcept { return failures_; }
 
@@ -55,7 +53,6 @@ class Control {
   Fd channel_;  // empty in the process that is its own master, and when the master has gone
   observe::LogFiles& logs_;
   std::function<Result<void>()> on_ready_;
-  std::function<void()> before_reopen_;
   std::vector<std::string> failures_;
 };
 

@@ -49,13 +49,9 @@ constexpr ValueOption value_options[] = {
 
 Error refused(std::string what) { return {ErrorCode::BadConfig, std::move(what)}; }
 
-std::string base_name(std::string_view path) { return std::string(path.substr(path.rfind('/') + 1)); }
-
 class Options {
  public:
-  explicit Options(std::span<const char* const> argv) : argv_(argv) {
-    if (!argv.empty() && base_name(argv[0]) == "nginx") invocation_.program = "nginx";
-  }
+  explicit Options(std::span<const char* const> argv) : argv_(argv) { invocation_.program = program_name(argv); }
 
   Result<Invocation> parse() {
     for (at_ = 1; at_ < argv_.size(); ++at_) {
@@ -142,6 +138,11 @@ class Options {
 };
 
 }  // namespace
+
+std::string program_name(std::span<const char* const> argv) {
+  const std::string_view path = argv.empty() ? "" : argv[0];
+  return path.substr(path.rfind('/') + 1) == "nginx" ? "nginx" : "caisson";
+}
 
 Result<Invocation> parse_invocation(std::span<const char* const> argv) { return Options(argv).parse(); }
 

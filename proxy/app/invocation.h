@@ -13,7 +13,7 @@
 namespace caisson::app {
 
 struct Invocation {
-  std::string program = "caisson";  // how messages begin: "nginx" when called by that name
+  std::string program = "caisson";  // program_name()
   bool show_version = false;        // -v, -V, -h
   bool show_build = false;          // -V
   bool show_help = false;           // -h, -?
@@ -33,6 +33,9 @@ struct Invocation {
   // A path as the configuration gives it, from the prefix on.
   std::string from_prefix(const std::string& path) const { return path.starts_with('/') ? path : prefix + path; }
 };
+
+// How messages begin: "nginx" when called by that name, otherwise "caisson".
+std::string program_name(std::span<const char* const> argv);
 
 // Reads the arguments, argv[0] among them. The error is nginx's: `invalid option: "x"`.
 Result<Invocation> parse_invocation(std::span<const char* const> argv);

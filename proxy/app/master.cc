@@ -18,10 +18,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// How long a worker may take from its first instruction to "ready".
-constexpr std::chrono::seconds longest_start{60};
-// How long a worker that was told to stop at once may take.
-constexpr std::chrono::seconds longest_stop{2};
 // A worker that lived for less died young: each of those doubles the wait before the next one.
 constexpr std::chrono::seconds young{5};
 constexpr milliseconds first_respawn_delay{100};
@@ -52,7 +48,7 @@ Master::Master(Product& product, const Invocation& invocation, observe::ErrorLog
 
 // run() has seen all workers end, unless an exception ended it.
 Master::~Master() {
-  for (const auto& worker : workers_) worker->send_signal(SIGKILL);
+  for (const auto& worker : workers_) worker->kill();
 }
 
 int Master::run(Plan plan) {
@@ -106,25 +102,17 @@ void Master::turn() {
 std::optional<Master::Clock::time_point> Master::next_deadline() const {
   std::optional<Clock::time_point> next;
   const auto sooner = [&](Clock::time_point at) { next = next ? std::min(*next, at) : at; };
-  if (stopping_ == Stopping::AtOnce) sooner(kill_at_);
   if (respawn_at_) sooner(*respawn_at_);
   for (const auto& worker : workers_) {
-    if (!worker->ready && !worker->killed) sooner(worker->started_at() + longest_start);
+    if (worker->deadline()) sooner(*worker->deadline());
   }
   return next;
 }
 
 void Master::on_deadlines() {
   const auto now = Clock::now();
-  if (stopping_ == Stopping::AtOnce && now >= kill_at_) {
-    for (const auto& worker : workers_) worker->send_signal(SIGKILL);
-    kill_at_ = now + longest_stop;
-  }
   for (const auto& worker : workers_) {
-    if (worker->ready || worker->killed || now < worker->started_at() + longest_start) continue;
-    if (worker->failures.empty()) worker->failures = "the worker did not get ready in time\n";
-    worker->killed = true;
-    worker->send_signal(SIGKILL);
+    if (worker->deadline() && now >= *worker->deadline()) worker->escalate();
   }
   if (respawn_at_ && now >= *respawn_at_) {
     respawn_at_.reset();
@@ -165,11 +153,11 @@ void Master::take_messages(WorkerProcess& worker) {
     if (!received.ok() && received.error().code == ErrorCode::Busy) return;
     if (!received.ok() || !received.value()) return worker.close_channel();  // it ends; SIGCHLD tells how
     const Message& message = *received.value();
-    if (message.kind == worker_ready && !worker.ready) {
-      worker.ready = true;
+    if (message.kind == worker_ready && !worker.ready()) {
+      worker.became_ready();
       on_ready(worker);
     } else if (message.kind == worker_failed) {
-      worker.failures += message.text;
+      worker.said_failures(message.text);
     }
   }
 }
@@ -189,15 +177,15 @@ void Master::reap() {
 void Master::on_exit(WorkerProcess& worker, int status) {
   const std::string who = "worker process " + std::to_string(worker.pid());
   if (WIFSIGNALED(status)) {
-    const auto level = worker.leaving ? observe::Level::Notice : observe::Level::Alert;
+    const auto level = worker.leaving() ? observe::Level::Notice : observe::Level::Alert;
     log_.write(level, who + " exited on signal " + std::to_string(WTERMSIG(status)));
   } else {
     log_.notice(who + " exited with code " + std::to_string(WEXITSTATUS(status)));
   }
-  if (stopping_ != Stopping::No || worker.leaving) return;
-  if (!worker.ready && worker.generation() == coming_) return on_failed_start(worker);
+  if (stopping_ != Stopping::No || worker.leaving()) return;
+  if (!worker.ready() && worker.generation() == coming_) return on_failed_start(worker);
   if (worker.generation() != current_) return;
-  for (const std::string_view reason : lines_of(worker.failures)) log_.emerg(reason);
+  for (const std::string_view reason : lines_of(worker.failures())) log_.emerg(reason);
   const bool died_young = Clock::now() - worker.started_at() < young;
   respawn_delay_ = !died_young                   ? milliseconds(0)
                    : respawn_delay_.count() == 0 ? first_respawn_delay
@@ -225,9 +213,7 @@ bool Master::start_worker(std::shared_ptr<const Generation> generation) {
 void Master::on_ready(WorkerProcess& worker) {
   if (worker.generation() != coming_ || stopping_ != Stopping::No) return;
   if (Result<void> written = pid_file_.write(coming_->plan.pid_path); !written.ok()) {
-    worker.failures = written.error().what + '\n';
-    worker.ready = false;
-    return worker.send_signal(SIGTERM);
+    return worker.abandon(written.error().what);
   }
   // From here on the new configuration is in force.
   current_ = std::exchange(coming_, nullptr);
@@ -244,7 +230,7 @@ void Master::on_ready(WorkerProcess& worker) {
 }
 
 void Master::on_failed_start(WorkerProcess& worker) {
-  std::string why = worker.failures;
+  std::string why = worker.failures();
   if (why.empty()) why = "worker process " + std::to_string(worker.pid()) + " ended before it was ready";
   if (running_) return give_up_reload(why);
   for (const std::string_view reason : lines_of(why)) console_.emerg(reason);
@@ -278,9 +264,8 @@ void Master::give_up_reload(const std::string& why) {
 
 void Master::retire_older_than(const Generation& generation) {
   for (const auto& worker : workers_) {
-    if (worker->generation()->number >= generation.number || worker->leaving) continue;
-    worker->leaving = true;
-    worker->send_signal(SIGQUIT);
+    if (worker->generation()->number >= generation.number || worker->leaving()) continue;
+    worker->finish(generation.plan.shutdown_timeout);
   }
 }
 
@@ -308,11 +293,12 @@ void Master::stop(Stopping how) {
   if (stopping_ == Stopping::AtOnce) return;
   stopping_ = how;
   respawn_at_.reset();
-  const bool at_once = how == Stopping::AtOnce;
-  if (at_once) kill_at_ = Clock::now() + longest_stop;
   for (const auto& worker : workers_) {
-    worker->leaving = true;
-    worker->send_signal(at_once ? SIGTERM : SIGQUIT);
+    if (how == Stopping::AtOnce) {
+      worker->stop();
+    } else if (!worker->leaving()) {
+      worker->finish(worker->generation()->plan.shutdown_timeout);
+    }
   }
   sockets_.keep_only({});
 }

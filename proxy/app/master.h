@@ -87,7 +87,6 @@ class Master {
   std::vector<std::unique_ptr<WorkerProcess>> workers_;
 
   Stopping stopping_ = Stopping::No;
-  Clock::time_point kill_at_;                    // while stopping at once
   std::optional<Clock::time_point> respawn_at_;  // the current generation has no worker; start one then
   std::chrono::milliseconds respawn_delay_{};    // grows while workers die young
   unsigned generations_ = 0;

@@ -3,6 +3,8 @@
 // Ownership: values. Threading: none of its own.
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,8 @@ struct Plan {
   observe::ErrorLog error_log;  // of the main context
   std::vector<Listener> listeners;
   WorkerRights worker;
+  // How long a worker that was told to finish may take for it; none: as long as its requests take.
+  std::optional<std::chrono::milliseconds> shutdown_timeout;
   // Put here by load_from_disk():
   config::Files files;     // all that was read to load it; the worker loads the same from these
   observe::LogFiles logs;  // all that were opened

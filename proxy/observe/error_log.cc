@@ -141,7 +141,8 @@ ErrorLog::ErrorLog(const std::vector<Target>& targets) {
     sinks.push_back(std::move(sink));
     least_ = std::min(least_, target.level);
   }
-  auto made = std::make_shared<Logger>(Logger{spdlog::logger("caisson", sinks.begin(), sinks.end()), targets.front().file});
+  auto made =
+      std::make_shared<Logger>(Logger{spdlog::logger("caisson", sinks.begin(), sinks.end()), targets.front().file});
   made->logger.set_level(to_spdlog(least_));
   logger_ = std::move(made);
 }

@@ -46,6 +46,8 @@ Result<void> LogFile::reopen() {
 }
 
 Result<void> LogFile::replace(const Fd& opened) {
+  const std::lock_guard lock(mutex_);
+  for (LineWriter* buffer : buffers_) buffer->flush();
   if (::dup3(opened.get(), file_.get(), O_CLOEXEC) < 0) return system_error(errno, "dup3() \"" + path_ + '"');
   return {};
 }
@@ -73,10 +75,20 @@ std::vector<Error> LogFiles::reopen() {
 
 LineWriter::LineWriter(std::shared_ptr<LogFile> file, std::size_t buffer_size)
     : file_(std::move(file)), buffer_size_(buffer_size) {
+  if (buffer_size == 0) return;
   buffer_.reserve(buffer_size);
+  const std::lock_guard lock(file_->mutex_);
+  file_->buffers_.insert(this);
 }
 
-LineWriter::~LineWriter() { flush(); }
+LineWriter::~LineWriter() {
+  if (buffer_size_ == 0) return;
+  {
+    const std::lock_guard lock(file_->mutex_);
+    file_->buffers_.erase(this);
+  }
+  flush();
+}
 
 void LineWriter::write(std::string_view line) {
   if (buffer_size_ == 0) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,8 @@
 #include "base/result.h"
 
 namespace caisson::observe {
+
+class LineWriter;
 
 class LogFile {
  public:
@@ -33,8 +36,9 @@ class LogFile {
   // One write(2) of the whole text, which ends with a line end: lines of several threads and processes never mix.
   void write(std::string_view lines) const noexcept;
 
-  // From now on writes go to what is now at path(), created when missing; a line that is being written goes whole to
-  // either. Nothing changes when that fails. Does nothing for standard error.
+  // From now on writes go to what is now at path(), created when missing; what its LineWriters hold goes to the old
+  // file before that, a line that is being written goes whole to either. Nothing changes when that fails. Does nothing
+  // for standard error.
   Result<void> reopen();
   // The same with a descriptor that another process opened.
   Result<void> replace(const Fd& opened);
@@ -43,8 +47,11 @@ class LogFile {
   int descriptor() const noexcept { return file_.get(); }     // to hand to another process
 
  private:
+  friend class LineWriter;
   const std::string path_;
   Fd file_;  // its number never changes: a new file is put under it with dup3(2), which is atomic
+  std::mutex mutex_;
+  std::set<LineWriter*> buffers_;  // guarded by mutex_
 };
 
 // The open logs of a process, one per path however many directives name it.
@@ -85,7 +92,7 @@ class LineWriter {
 
   // `line` without line end.
   void write(std::string_view line);
-  // Writes what is buffered: before a reopen, at the end, or when the oldest line waited for flush= .
+  // Writes what is buffered, for flush= . A reopen of the log and the destructor do it, too.
   void flush();
   // When the oldest buffered line came; the epoch when nothing waits. For the timer of flush= .
   std::chrono::steady_clock::time_point waiting_since() const;

@@ -205,6 +205,17 @@ TEST_CASE("QUIT waits for the request in hand and takes no new connections") {
   CHECK(server.master().wait() == 0);
 }
 
+TEST_CASE("worker_shutdown_timeout limits how long QUIT waits") {
+  const auto port = free_port();
+  Server server("worker_shutdown_timeout 100ms;", answering(port, "one"));
+  server.start();
+  Connection slow(port);
+  slow.send(half_a_request);
+  REQUIRE(get(port) == "one");
+  server.master().signal(SIGQUIT);
+  CHECK(server.master().wait(Seconds(5)) == 0);
+}
+
 TEST_CASE("TERM and INT end at once, whatever is under way, also after QUIT") {
   for (const int number : {SIGTERM, SIGINT}) {
     const auto port = free_port();
@@ -246,6 +257,37 @@ TEST_CASE("USR1 opens the logs anew: lines before it stay in the moved file, lin
   CHECK(contains(server.folder().read("moved.log"), "SIGUSR1"));
   CHECK_FALSE(contains(server.folder().read("moved.log"), "exited on signal 9"));
   CHECK(get(port) == "one");
+}
+
+TEST_CASE("USR1 opens access logs anew, also those that the worker cannot open, and loses no buffered line") {
+  const auto port = free_port();
+  Server server;
+  server.folder().write("nginx.conf", "daemon off; pid " + server.folder().path("pid") + "; error_log " +
+                                          server.folder().path("error.log") + " info;\nevents {}\nhttp { access_log " +
+                                          server.folder().path("access.log") + " combined buffer=64k;\n" +
+                                          answering(port, "one") + "}\n");
+  server.start();
+  REQUIRE(get(port, "/before") == "one");
+  std::filesystem::rename(server.folder().path("access.log"), server.folder().path("moved.log"));
+  server.master().signal(SIGUSR1);
+  CHECK(eventually([&] { return contains(server.folder().read("moved.log"), "GET /before HTTP/1.1"); }));
+  CHECK(server.folder().has("access.log"));
+  REQUIRE(get(port, "/after") == "one");
+  server.master().signal(SIGQUIT);
+  CHECK(server.master().wait() == 0);
+  CHECK(contains(server.folder().read("access.log"), "GET /after HTTP/1.1"));
+}
+
+TEST_CASE("closed standard streams do no harm") {
+  const auto port = free_port();
+  Server server("", answering(port, "one"));
+  Process shell(
+      {"/bin/sh", "-c", "exec \"$0\" -c \"$1\" 0<&- 1>&- 2>&-", binary(), server.folder().path("nginx.conf")});
+  REQUIRE(eventually([&] { return server.folder().has("pid"); }));
+  CHECK(get(port) == "one");
+  CHECK(std::filesystem::read_symlink("/proc/" + std::to_string(shell.pid()) + "/fd/2") == "/dev/null");
+  shell.signal(SIGQUIT);
+  CHECK(shell.wait() == 0);
 }
 
 TEST_CASE("USR2 and WINCH end nothing") {

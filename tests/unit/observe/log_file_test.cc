@@ -111,6 +111,19 @@ TEST_CASE("a log that was opened elsewhere is found under its path, without open
   CHECK(folder.text("next.log") == "y\n");
 }
 
+TEST_CASE("a reopen writes what is buffered to the file that is being left") {
+  const TemporaryFolder folder;
+  auto log = LogFile::open(folder.path("a.log")).value();
+  LineWriter writer(log, 1024);
+  writer.write("before");
+  std::filesystem::rename(folder.path("a.log"), folder.path("moved"));
+  REQUIRE(log->reopen().ok());
+  writer.write("after");
+  writer.flush();
+  CHECK(folder.text("moved") == "before\n");
+  CHECK(folder.text("a.log") == "after\n");
+}
+
 TEST_CASE("without a buffer a line is written at once") {
   const TemporaryFolder folder;
   LineWriter writer(LogFile::open(folder.path("a.log")).value());

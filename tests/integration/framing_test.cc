@@ -1,0 +1,453 @@
+// Where a message ends, both sides must agree: what the binary refuses, what it normalises, and what it passes on.
+//
+// CAISSON_BINARY=/usr/sbin/nginx runs the table of refusals against nginx: the statuses are its own (1.22), but where a
+// row has a second one.
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+#include "integration/backend.h"
+#include "integration/support.h"
+#include "integration/wire.h"
+
+using namespace integration;
+using namespace std::string_literals;
+
+namespace {
+
+const bool is_nginx = binary().ends_with("nginx");
+
+// What a server would take for a request if it lost count.
+const std::string smuggled = "GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+std::size_t count(std::string_view text, std::string_view what) {
+  std::size_t n = 0;
+  for (std::size_t at = text.find(what); at != std::string_view::npos; at = text.find(what, at + 1)) ++n;
+  return n;
+}
+
+bool contains(std::string_view text, std::string_view what) { return text.find(what) != std::string_view::npos; }
+
+// A gate before a backend that remembers.
+struct Gate {
+  explicit Gate(std::string_view more = "", std::string_view in_server = "")
+      : server("", proxying(port, backend.port(), more, in_server)) {
+    server.start();
+  }
+
+  // Everything that the server says to these bytes, until it closes.
+  std::string say(std::string_view bytes) const {
+    Wire client = Wire::to(port);
+    try {
+      client.send(bytes);
+    } catch (const std::runtime_error&) {  // it did not want to hear all of it
+    }
+    return client.read_to_end();
+  }
+  // What reached the backend before this: a request that is sent now comes after all of it.
+  std::vector<RecordingBackend::Request> seen() {
+    REQUIRE(ask(port, get_request("/canary", "Connection: close\r\n")).status == 200);
+    auto requests = backend.take();
+    REQUIRE_FALSE(requests.empty());
+    REQUIRE(requests.back().head.starts_with("GET /canary "));
+    requests.pop_back();
+    return requests;
+  }
+  // The one request that came.
+  RecordingBackend::Request only_one() {
+    auto requests = seen();
+    REQUIRE(requests.size() == 1);
+    return requests.front();
+  }
+
+  std::uint16_t port = free_port();
+  RecordingBackend backend;
+  Server server;
+};
+
+// A refused message and the status it gets.
+struct Refused {
+  std::string bytes;
+  unsigned status;
+  unsigned by_nginx = 0;  // when another
+};
+
+std::string with(std::string_view fields) { return "GET / HTTP/1.1\r\nHost: a\r\n" + std::string(fields) + "\r\n"; }
+std::string post(std::string_view fields) {
+  return "POST / HTTP/1.1\r\nHost: a\r\n" + std::string(fields) + "\r\n0\r\n\r\n";
+}
+std::string with_target(std::string_view target) {
+  return "GET " + std::string(target) + " HTTP/1.1\r\nHost: a\r\n\r\n";
+}
+std::string line_of(std::size_t size, std::string_view start) {
+  return std::string(start) + std::string(size - start.size(), 'x');
+}
+std::string many(std::size_t lines, std::size_t size) {
+  std::string all;
+  for (std::size_t i = 0; i < lines; ++i) all += line_of(size - 2, "X-" + std::to_string(i) + ": ") + "\r\n";
+  return all;
+}
+
+std::vector<Refused> refused_heads() {
+  return {
+      // two framings, or one that two readers take differently
+      {post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"), 400},
+      {post("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"), 400},
+      {post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), 400},
+      {post("Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n"), 400},
+      {post("Transfer-Encoding: gzip\r\n"), 501},
+      {post("Transfer-Encoding: gzip, chunked\r\n"), 501},
+      {post("Transfer-Encoding: chunked, chunked\r\n"), 501},
+      {post("Transfer-Encoding: xchunked\r\n"), 501},
+      {post("Transfer-Encoding: chunked;q=1\r\n"), 501},
+      {post("Transfer-Encoding: \"chunked\"\r\n"), 501},
+      {post("Transfer-Encoding: \x0b"
+            "chunked\r\n"),
+       501},
+      {post("Transfer-Encoding: \tchunked\r\n"), 501},
+      {post("Transfer-Encoding:\r\n"), 501},
+      {"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+      {post("Content-Length: 5\r\nContent-Length: 5\r\n"), 400},
+      {post("Content-Length: 5\r\nContent-Length: 6\r\n"), 400},
+      {post("Content-Length: 5, 5\r\n"), 400},
+      {post("Content-Length: +5\r\n"), 400},
+      {post("Content-Length: -5\r\n"), 400},
+      {post("Content-Length: 0x5\r\n"), 400},
+      {post("Content-Length: 5 5\r\n"), 400},
+      {post("Content-Length: 5;\r\n"), 400},
+      {post("Content-Length:\r\n"), 400},
+      {post("Content-Length\r\n"), 400},
+      {post("Content-Length: \t5\r\n"), 400},
+      {post("Content-Length: 9223372036854775808\r\n"), 400},
+      {post("Content-Length: 18446744073709551616\r\n"), 400},
+      // header lines
+      {with("X : 1\r\n"), 400},
+      {with("X\t: 1\r\n"), 400},
+      {"GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400},
+      {with(": 1\r\n"), 400},
+      {with(" : 1\r\n"), 400},
+      {with("X: 1\r\n 2\r\n"), 400},
+      {with("X: 1\r\n\t2\r\n"), 400},
+      {"GET / HTTP/1.1\r\n Host: a\r\n\r\n", 400},
+      {with("X: a\rY: b\r\n"), 400},
+      {with("X\rY: b\r\n"), 400},
+      {with("X:\rb\r\n"), 400},
+      {with("X: a\r\r\n"), 400},
+      {with("\r\r\n"), 400},
+      {"GET / HTTP/1.1\rHost: a\r\n\r\n", 400},
+      {with("X: a\0b\r\n"s), 400},
+      {with("X\0Y: b\r\n"s), 400},
+      {with("X\x01: b\r\n"), 400},
+      {with("X\x7f: b\r\n"), 400},
+      {with("HTTP/1.1 200 OK\r\n"), 400},
+      // Host
+      {"GET / HTTP/1.1\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\nHost:\r\n\r\n", 400},
+      {with("Host: a\r\n"), 400},
+      {with("Host: b\r\n"), 400},
+      {"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400},
+      {"GET http://x/ HTTP/1.1\r\nHost: a\r\nHost: x\r\n\r\n", 400},
+      // fields that count once
+      {with("Authorization: a\r\nAuthorization: b\r\n"), 400},
+      {with("If-Range: a\r\nIf-Range: b\r\n"), 400},
+      {with("Content-Range: a\r\nContent-Range: b\r\n"), 400},
+      {with("Expect: a\r\nExpect: b\r\n"), 400},
+      // the request line
+      {"get / HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+      {"GE\0T / HTTP/1.1\r\nHost: a\r\n\r\n"s, 400},
+      {" GET / HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+      {"GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+      {with_target("/a b"), 400},
+      {with_target("/a\0b"s), 400},
+      {with_target("/a\x01"), 400},
+      {with_target("/a\x7f"), 400},
+      {with_target("/%00"), 400},
+      {with_target("/%"), 400},
+      {with_target("/%zz"), 400},
+      {with_target("/../a"), 400},
+      {with_target("*"), 400},
+      {with_target("a"), 400},
+      {with_target("http://user@host/"), 400},
+      {"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505},
+      {"GET / HTTP/1\r\nHost: a\r\n\r\n", 400},
+      {"GET / http/1.1\r\nHost: a\r\n\r\n", 400},
+      {"GET / HTTP/1.1 x\r\nHost: a\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\r\nHost: a\r\n\r\n", 400},
+      {"POST /\r\n\r\n", 400},
+      {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400},
+      {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"s, 400},
+      {"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+      {"CONNECT / HTTP/1.1\r\nHost: a\r\n\r\n", 405},
+      {"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 405},
+      // too large: nginx's four buffers of 8 KiB
+      {with_target(line_of(8200, "/")), 414},
+      {with_target(line_of(65536, "/")), 414},
+      {with(line_of(8193, "X: ") + "\r\n"), 400},
+      {with(line_of(65536, "X: ") + "\r\n"), 400},
+      {with(line_of(65536, "X") + ": 1\r\n"), 400},
+      {with(many(6, 8000)), 400},
+      {with(many(10'000, 16)), 400},
+  };
+}
+
+std::string chunked_post(std::string_view body) {
+  return "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string(body);
+}
+
+std::vector<std::string> refused_chunks() {
+  return {
+      "-1\r\nx\r\n0\r\n\r\n",
+      "+1\r\nx\r\n0\r\n\r\n",
+      "0x1\r\nx\r\n0\r\n\r\n",
+      " 1\r\nx\r\n0\r\n\r\n",
+      "g\r\n",
+      "\r\n",
+      ";x\r\n",
+      "1,\r\nx\r\n0\r\n\r\n",
+      "8000000000000000\r\nx",
+      "ffffffffffffffff\r\nx",
+      "fffffffffffffffff\r\nx",
+      "10000000000000001\r\nx\r\n0\r\n\r\n",
+      "1\rx\r\n0\r\n\r\n",
+      "1\r\nxy\r\n0\r\n\r\n",
+      "1\r\nx0\r\n\r\n",
+      "1\r\nx\rz0\r\n\r\n",
+      "0\r\nX: 1\rY: 2\r\n\r\n",
+      "0\r\n\rX",
+      "1;" + std::string(1024UL * 1024, 'e') + "\r\nx\r\n0\r\n\r\n",
+      "0\r\n" + many(1000, 1000) + "\r\n",
+  };
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a head that two readers could take differently is refused once, the connection closes, no backend hears of it") {
+  Gate gate;
+  for (const Refused& row : refused_heads()) {
+    CAPTURE(row.bytes.substr(0, 200));
+    const unsigned expected = is_nginx && row.by_nginx != 0 ? row.by_nginx : row.status;
+    const std::string said = gate.say(row.bytes + smuggled);
+    CHECK(said.substr(0, 12) == "HTTP/1.1 " + std::to_string(expected));
+    CHECK(count(said, "HTTP/1.1 ") == 1);
+    CHECK(contains(said, "\r\nConnection: close\r\n"));
+    CHECK(gate.backend.connections() == 0);
+  }
+  CHECK(gate.seen().empty());
+}
+
+TEST_CASE("a body that breaks the chunk grammar never becomes a whole request, nor does what follows it") {
+  Gate gate;
+  for (const std::string& chunks : refused_chunks()) {
+    CAPTURE(chunks.substr(0, 60));
+    const std::string said = gate.say(chunked_post(chunks) + smuggled);
+    CHECK(count(said, "HTTP/1.1 ") <= 1);
+    CHECK((said.empty() || said.starts_with("HTTP/1.1 400 ")));
+    CHECK(gate.seen().empty());
+  }
+}
+
+TEST_CASE("sizes around the limits: what nginx takes is taken, one byte more is not") {
+  Gate gate;
+  // In nginx a line and its end must fit into a buffer of 8 KiB.
+  const auto status = [&](const std::string& bytes) { return gate.say(bytes).substr(9, 3); };
+  const auto target_in_line_of = [](std::size_t size) {
+    const std::string rest = "GET  HTTP/1.1\r\n";
+    return "GET " + line_of(size - rest.size(), "/") + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+  };
+  CHECK(status(target_in_line_of(8192)) == "200");
+  CHECK(status(target_in_line_of(8193)) == "414");
+  const auto field_line_of = [](std::size_t size) {
+    return "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + line_of(size - 2, "X: ") + "\r\n\r\n";
+  };
+  CHECK(status(field_line_of(8192)) == "200");
+  CHECK(status(field_line_of(8193)) == "400");
+  for (const std::size_t size : {255, 256, 257}) {
+    CAPTURE(size);
+    gate.backend.take();
+    const std::string name = line_of(size, "X");
+    CHECK(status("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + name + ": v\r\n\r\n") == "200");
+    CHECK(contains(gate.only_one().head, "\r\n" + name + ": v\r\n"));
+  }
+}
+
+TEST_CASE("what is harmless is normalised: a lone LF ends a line, odd names are dropped, the backend gets one form") {
+  Gate gate("proxy_set_header Host $http_host;");
+  const auto forwarded = [&](const std::string& bytes) {
+    Wire client = Wire::to(gate.port);
+    client.send(bytes);
+    CHECK(read_answer(client).status == 200);
+    return gate.only_one();
+  };
+  const std::string plain = "GET /x HTTP/1.1\r\nHost: a\r\nX: 1\r\n\r\n";
+  CHECK(forwarded("GET /x HTTP/1.1\nHost: a\nX: 1\n\n").head == plain);
+  CHECK(forwarded("\r\n\r\nGET  /x  HTTP/1.1 \r\nHost:a\r\nX:\t1 \r\n\r\n").head == plain);
+  CHECK(forwarded("GET /x HTTP/1.1\r\nHost: a\r\nX_Y: 2\r\n@: 3\r\nX: 1\r\n\r\n").head == plain);
+  CHECK(forwarded("GET http://a/x HTTP/1.1\r\nHost: b\r\nX: 1\r\n\r\n").head.starts_with("GET /x HTTP/1.1\r\n"));
+  CHECK(forwarded("GET /x HTTP/1.0\r\nHost: a\r\nX: 1\r\n\r\n").head == plain);
+
+  const auto chunked =
+      forwarded(chunked_post("5;name=value\r\nhello\r\n1\n \n0005\r\nworld\r\n00\r\nTrailer: t\r\n\r\n"));
+  CHECK(chunked.body == "hello world");
+  CHECK_FALSE(contains(chunked.head, "Trailer"));
+  CHECK(contains(chunked.head, "\r\nTransfer-Encoding: chunked\r\n"));
+  const auto declared = forwarded("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0005\r\n\r\nhello");
+  CHECK(declared.body == "hello");
+  CHECK(contains(declared.head, "\r\nContent-Length: 5\r\n"));
+  CHECK(forwarded("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: CHUNKED\r\n\r\n1\r\nx\r\n0\r\n\r\n").body == "x");
+}
+
+TEST_CASE("what concerns one connection only is not passed on, nor what a client names in Connection") {
+  Gate gate("proxy_set_header Host $http_host;");
+  Wire client = Wire::to(gate.port);
+  client.send(
+      "GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, X-Mine\r\nX-Mine: 1\r\nConnection: host,x-other\r\n"
+      "X-Other: 2\r\nKeep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nTE: trailers\r\nTrailer: X\r\n"
+      "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\nProxy: http://evil\r\nX-Kept: 3\r\n\r\n");
+  CHECK(read_answer(client).status == 200);
+  CHECK(gate.only_one().head == "GET / HTTP/1.1\r\nHost: a\r\nX-Kept: 3\r\n\r\n");
+}
+
+TEST_CASE("no client can forge a header that the configuration sets, in whatever spelling and with whatever switches") {
+  const std::string ours =
+      "proxy_set_header X-Real-IP $remote_addr; proxy_set_header X-Remote-User $remote_user;"
+      "proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;";
+  for (const std::string_view switches : {"", "underscores_in_headers on;", "ignore_invalid_headers off;",
+                                          "underscores_in_headers on; ignore_invalid_headers off;"}) {
+    CAPTURE(switches);
+    Gate gate(ours, switches);
+    std::string forged;
+    for (const std::string name : {"X-Real-IP", "X-Remote-User", "X-Forwarded-Proto"}) {
+      std::string other = name;
+      std::replace(other.begin(), other.end(), '-', '_');
+      std::string mixed = name;
+      mixed[1] = '_';
+      std::string lower = name;
+      std::transform(lower.begin(), lower.end(), lower.begin(),
+                     [](char c) { return static_cast<char>(std::tolower(c)); });
+      for (const std::string& spelling : {name, other, mixed, lower}) forged += spelling + ": forged\r\n";
+    }
+    forged += "X-Forwarded-For: 6.6.6.6\r\nX_Forwarded_For: forged\r\nConnection: X-Real-IP, X-Forwarded-Proto\r\n";
+    Wire client = Wire::to(gate.port);
+    client.send(get_request("/", forged));
+    CHECK(read_answer(client).status == 200);
+    const std::string head = gate.only_one().head;
+    CAPTURE(head);
+    CHECK_FALSE(contains(head, "forged"));
+    CHECK(count(head, "X-Real-IP: 127.0.0.1\r\n") == 1);
+    CHECK(count(head, "X-Forwarded-Proto: http\r\n") == 1);
+    CHECK(count(head, "X-Forwarded-For: 6.6.6.6, 127.0.0.1\r\n") == 1);
+    CHECK(count(head, "X-Remote-User") == 0);
+  }
+}
+
+namespace {
+
+const std::string_view closed = "auth_basic \"closed\"; auth_basic_user_file users;";
+
+}  // namespace
+
+TEST_CASE("the body of a refused request never becomes the next request") {
+  Gate gate(closed);
+  gate.server.folder().write("users", "user:{PLAIN}password\n");
+  std::string body;
+  while (body.size() < 10'000'000) body += smuggled;
+  const std::string head = "PATCH /upload HTTP/1.1\r\nHost: localhost\r\n";
+  for (const bool chunked : {false, true}) {
+    CAPTURE(chunked);
+    const std::string request = chunked ? head + "Transfer-Encoding: chunked\r\n\r\n" + as_chunk(body) + "0\r\n\r\n"
+                                        : head + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    const std::string said = gate.say(request);
+    CHECK(said.starts_with("HTTP/1.1 401 "));
+    CHECK(count(said, "HTTP/1.1 ") == 1);
+  }
+  CHECK(gate.backend.connections() == 0);
+}
+
+TEST_CASE("after a refused request with a small body the connection goes on with the next request") {
+  Gate gate(closed);
+  gate.server.folder().write("users", "user:{PLAIN}password\n");
+  Wire client = Wire::to(gate.port);
+  client.send("PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(smuggled.size()) + "\r\n\r\n" +
+              smuggled);
+  CHECK(read_answer(client).status == 401);
+  client.send(get_request("/b", basic("user", "password")));
+  CHECK(read_answer(client).status == 200);
+  const auto requests = gate.backend.take();
+  REQUIRE(requests.size() == 1);
+  CHECK(requests[0].head.starts_with("GET /b "));
+}
+
+TEST_CASE("Expect: 100-continue is answered when somebody wants the body") {
+  Backend backend;
+  const auto port = free_port();
+  Server server("", proxying(port, backend.port()));
+  server.start();
+  Wire client = Wire::to(port);
+  client.send("PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+  CHECK(read_answer(client).status == 100);
+  Wire peer = backend.accept();
+  CHECK_FALSE(contains(peer.read_until("\r\n\r\n"), "Expect"));
+  client.send("hello");
+  CHECK(peer.read(5) == "hello");
+  peer.send("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
+  CHECK(read_answer(client).status == 201);
+
+  client.send("PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhello");
+  peer.read_until("hello");
+  peer.send("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
+  Answer answer = read_answer(client);
+  if (answer.status == 100) answer = read_answer(client);  // allowed: the body may have come after the head
+  CHECK(answer.status == 201);
+
+  Wire old = Wire::to(port);
+  old.send("PUT / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+  Wire other = backend.accept();
+  other.read_until("\r\n\r\n");
+  old.send("hello");
+  other.read(5);
+  other.send("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
+  CHECK(read_answer(old).status == 201);  // and no 100, which HTTP/1.0 does not know
+}
+
+TEST_CASE("Expect: 100-continue without a password is answered 401 at once, and the body is not taken") {
+  Gate gate(closed);
+  gate.server.folder().write("users", "user:{PLAIN}password\n");
+  Wire client = Wire::to(gate.port);
+  client.send("PATCH / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 10000000\r\n\r\n");
+  CHECK(read_answer(client).status == 401);
+  client.send(smuggled);  // a body or a request? Nobody knows, so nobody answers
+  CHECK(client.read_to_end() == "");
+  CHECK(gate.backend.connections() == 0);
+}
+
+TEST_CASE("pipelined requests are answered in their order, and none after Connection: close") {
+  Gate gate;
+  Wire client = Wire::to(gate.port);
+  client.send(
+      "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nGETPOST /3 "
+      "HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nGET\r\n0\r\n\r\nHEAD /4 HTTP/1.1\r\nHost: "
+      "a\r\n\r\nGET /5 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" +
+      smuggled);
+  for (const bool to_head : {false, false, false, true, false}) CHECK(read_answer(client, to_head).status == 200);
+  CHECK(client.read_to_end() == "");
+  const auto requests = gate.seen();
+  REQUIRE(requests.size() == 5);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    CHECK(contains(requests[i].head, " /" + std::to_string(i + 1) + " HTTP/1.1\r\n"));
+  }
+  CHECK(requests[1].body == "GET");
+  CHECK(requests[2].body == "GET");
+}
+
+TEST_CASE("a head that comes byte by byte is the same head") {
+  Gate gate;
+  Wire client = Wire::to(gate.port);
+  for (const char c : get_request("/slow", "X-Some: thing\r\n")) client.send({&c, 1});
+  CHECK(read_answer(client).status == 200);
+  CHECK(contains(gate.only_one().head, "X-Some: thing\r\n"));
+}
