@@ -79,8 +79,7 @@ Acceptor::Outcome Acceptor::accept_one() {
       return Outcome::Empty;
     case EMFILE:
     case ENFILE:
-      complain(observe::Level::Crit, errno);
-      return shed_one();
+      return shed_one(errno);
     case ENOBUFS:
     case ENOMEM:
     case EBADF:
@@ -94,10 +93,12 @@ Acceptor::Outcome Acceptor::accept_one() {
   }
 }
 
-Acceptor::Outcome Acceptor::shed_one() {
-  if (!spare_) return Outcome::Rest;
+// accept4() wants a descriptor before it looks for a connection: without one it fails even when nobody waits.
+Acceptor::Outcome Acceptor::shed_one(int why) {
   spare_.reset();
   const Fd refused(::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC));
+  if (!refused && errno == EAGAIN) return Outcome::Empty;
+  complain(observe::Level::Crit, why);
   return refused ? Outcome::Taken : Outcome::Rest;
 }
 

@@ -45,7 +45,7 @@ class Acceptor {
  private:
   enum class Outcome : unsigned char { Taken, Empty, Rest };
   Outcome accept_one();
-  Outcome shed_one();
+  Outcome shed_one(int why);
   void complain(observe::Level level, int error_number);
 
   async::Loop& loop_;
