@@ -189,6 +189,38 @@ TEST_CASE("a user who does not exist ends the start" * doctest::skip(!is_root())
   CHECK(contains(server.master().errors(), "[emerg] getpwnam(\"nobody-of-this-name\") failed"));
 }
 
+TEST_CASE(
+    "a data folder that the worker's user cannot write ends the start, fails the test, and changes nothing at a "
+    "reload" *
+    doctest::skip(!is_root())) {
+  const auto port = free_port();
+  Server server;
+  std::filesystem::create_directory(server.folder().path("data"));  // root's
+  const std::string registry = "  upstream docker-registry { registry " + server.folder().path("data") +
+                               "; }\n  server { listen 127.0.0.1:" + std::to_string(port) +
+                               "; location / { proxy_pass http://docker-registry; } }";
+  const auto names_it = [&](const std::string& text) {
+    return contains(text, "[emerg]") && contains(text, server.folder().path("data")) &&
+           contains(text, "nginx.conf:8") && contains(text, "Permission denied");
+  };
+  server.configure(registry);
+  CHECK(server.call({"-t"}) == 1);
+  CHECK(names_it(server.said()));
+  CHECK(server.call({}) == 1);
+  CHECK(names_it(server.said()));
+  CHECK_FALSE(server.folder().has("pid"));
+
+  server.configure(answering(port, "one"));
+  server.start();
+  const pid_t worker = server.worker();
+  server.configure(registry);
+  server.master().signal(SIGHUP);
+  CHECK(server.logs("the configuration in force before goes on unchanged"));
+  CHECK(names_it(server.log()));
+  CHECK(get(port) == "one");
+  CHECK(server.worker() == worker);
+}
+
 TEST_CASE("QUIT waits for the request in hand and takes no new connections") {
   const auto port = free_port();
   Server server("", answering(port, "one"));
