@@ -50,7 +50,7 @@ void run(MakeTask make_task) {
 // One connection as a backend sees it.
 class BackendSide {
  public:
-  explicit BackendSide(Fd fd) : transport_(async::Loop::current(), std::move(fd)) {}
+  explicit BackendSide(std::unique_ptr<net::Transport> transport) : transport_(std::move(transport)) {}
 
   // Everything up to and including `end`.
   Task<std::string> until(std::string_view end) {
@@ -77,21 +77,21 @@ class BackendSide {
     while (going_on) going_on = co_await more();
     co_return std::exchange(seen_, {});
   }
-  Task<void> say(std::string_view text) { co_await transport_.write(text::bytes_of(text), patience); }
-  net::PlainTransport& transport() { return transport_; }
+  Task<void> say(std::string_view text) { co_await transport_->write(text::bytes_of(text), patience); }
+  net::Transport& transport() { return *transport_; }
 
  private:
   Task<bool> more() {
     std::array<std::byte, 4096> buffer;
     std::size_t n = 0;
     try {
-      n = co_await transport_.read(buffer, patience);
+      n = co_await transport_->read(buffer, patience);
     } catch (const net::ConnectionLost&) {
     }
     seen_ += text::view_of(std::span(buffer).first(n));
     co_return n > 0;
   }
-  net::PlainTransport transport_;
+  std::unique_ptr<net::Transport> transport_;
   std::string seen_;
 };
 
@@ -103,13 +103,18 @@ class Backend {
     REQUIRE(listening.ok());
     fd_ = std::move(listening).value();
   }
-  Task<std::unique_ptr<BackendSide>> accept() {
+  Task<Fd> accept_socket() {
     async::Pollable poll(async::Loop::current(), fd_.get());
     for (;;) {
       Fd taken(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-      if (taken) co_return std::make_unique<BackendSide>(std::move(taken));
+      if (taken) co_return std::move(taken);
       co_await poll.readable(patience);
     }
+  }
+  Task<std::unique_ptr<BackendSide>> accept() {
+    Fd taken = co_await accept_socket();
+    auto plain = std::make_unique<net::PlainTransport>(async::Loop::current(), std::move(taken));
+    co_return std::make_unique<BackendSide>(std::move(plain));
   }
   // Whether somebody has connected who was not accepted yet.
   bool nobody_waits() { return !Fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)); }
@@ -224,9 +229,9 @@ struct Request {
 class World {
  public:
   // `http` is the inside of the http block.
-  explicit World(const std::string& http, void (*more)(rules::Language&) = nullptr)
+  explicit World(const std::string& http, void (*more)(rules::Language&) = nullptr, const config::Files& files = {})
       : log_file_(std::make_shared<observe::LogFile>("", Fd(::memfd_create("log", MFD_CLOEXEC)))),
-        source_({{"/etc/test.conf", "http {\nclient_max_body_size 0;\n" + http + "\n}\n"}}),
+        source_(with(files, {"/etc/test.conf", "http {\nclient_max_body_size 0;\n" + http + "\n}\n"})),
         names_(1, 16) {
     gateway::describe(language_);
     upstream::describe(language_);
@@ -281,6 +286,10 @@ class World {
   std::string errors;
 
  private:
+  static config::Files with(config::Files files, std::pair<std::string, std::string> one) {
+    files.push_back(std::move(one));
+    return files;
+  }
   // Overrides what error_log says, at every level.
   static inline thread_local const observe::ErrorLog* log_in_force = nullptr;
   static Result<void> log_all(rules::Loader& loader, rules::Level& level) {
