@@ -251,7 +251,8 @@ void Pollable::Wait::start() {
     return;
   }
   if (!slot.registration) {
-    const short kind = direction_ == Direction::Read ? EV_READ : EV_WRITE;
+    // Reads stay registered between waits (see on_event): a socket that is waited for time and again costs no epoll_ctl.
+    const short kind = direction_ == Direction::Read ? EV_READ | EV_PERSIST : EV_WRITE;
     slot.registration.reset(event_new(owner_.loop_.base(), owner_.fd_, kind, &Wait::on_event, &slot));
     if (!slot.registration) throw std::bad_alloc();
   }
@@ -266,14 +267,24 @@ void Pollable::Wait::start() {
 
 void Pollable::Wait::stop() noexcept {
   Slot& slot = owner_.slot(direction_);
-  if (slot.registration) event_del(slot.registration.get());
   slot.waiting = nullptr;
+  if (direction_ == Direction::Read) {
+    event_remove_timer(slot.registration.get());
+  } else if (slot.registration) {
+    event_del(slot.registration.get());
+  }
 }
 
 void Pollable::Wait::on_event(int, short what, void* argument) {
   Slot& slot = *static_cast<Slot*>(argument);
   Wait* waiting = std::exchange(slot.waiting, nullptr);
-  if (waiting != nullptr) waiting->finish(what & EV_TIMEOUT ? Outcome::TimedOut : Outcome::Ready);
+  if (waiting == nullptr) {
+    // Something came that nobody waits for yet: the next wait registers anew.
+    event_del(slot.registration.get());
+    return;
+  }
+  event_remove_timer(slot.registration.get());
+  waiting->finish(what & EV_TIMEOUT ? Outcome::TimedOut : Outcome::Ready);
 }
 
 void Signal::set() noexcept {
