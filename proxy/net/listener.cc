@@ -4,8 +4,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include <array>
-#include <cassert>
 #include <cerrno>
 #include <string>
 
@@ -107,20 +105,6 @@ void Acceptor::complain(observe::Level level, int error_number) {
   if (now - complained_ < 1s) return;
   complained_ = now;
   log_.write(level, "accept4() failed (" + errno_text(error_number) + ')');
-}
-
-RoundRobin::RoundRobin(std::vector<async::Loop*> loops, Serve serve)
-    : loops_(std::move(loops)), serve_(std::make_shared<const Serve>(std::move(serve))) {
-  assert(!loops_.empty());
-}
-
-void RoundRobin::deal(Fd socket, const Address& peer) {
-  async::Loop& loop = *loops_[next_];
-  next_ = (next_ + 1) % loops_.size();
-  if (&loop == &async::Loop::current()) return (*serve_)(loop, std::move(socket), peer);
-  // What is posted must be copyable; a loop that has ended closes the socket with the rest of its mail.
-  const auto shared = std::make_shared<Fd>(std::move(socket));
-  loop.post([serve = serve_, &loop, shared, peer] { (*serve)(loop, std::move(*shared), peer); });
 }
 
 }  // namespace caisson::net

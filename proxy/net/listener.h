@@ -3,8 +3,6 @@
 
 #include <chrono>
 #include <functional>
-#include <memory>
-#include <vector>
 
 #include "async/loop.h"
 #include "base/handle.h"
@@ -30,6 +28,10 @@ Result<Fd> open_listener(const Address& address, const ListenOptions& options);
 // When the process has no descriptors left, a spare one is given up to accept and close what waits: the peers learn at
 // once, and the listening socket does not keep the loop busy. Accepting goes on as soon as descriptors are free.
 //
+// One acceptor serves all loops: whoever takes the sockets deals them out in turn (Loop::post). Connections are
+// long-lived (keep-alive, large blobs), so an equal share of them is what balances; and no loop is woken in vain, as
+// all would be if they shared the socket in libevent's epoll, which lacks EPOLLEXCLUSIVE.
+//
 // Ownership: borrows the listening descriptor. Threading: one loop.
 class Acceptor {
  public:
@@ -54,25 +56,6 @@ class Acceptor {
   observe::ErrorLog log_;
   Fd spare_;
   std::chrono::steady_clock::time_point complained_;
-};
-
-// Deals connections to the loops in turn, each on its own thread. One acceptor and a dealer serve N loops: connections
-// are long-lived (keep-alive, large blobs), so an equal share of them is what balances, and no loop is woken in vain,
-// as all would be if they shared the socket in libevent's level-triggered epoll.
-//
-// Ownership: borrows the loops. Threading: deal() on one loop only.
-class RoundRobin {
- public:
-  // Called on the loop that got the connection; shared by all of them.
-  using Serve = std::function<void(async::Loop& loop, Fd socket, const Address& peer)>;
-
-  RoundRobin(std::vector<async::Loop*> loops, Serve serve);
-  void deal(Fd socket, const Address& peer);
-
- private:
-  std::vector<async::Loop*> loops_;
-  std::shared_ptr<const Serve> serve_;  // outlives this in what was posted
-  std::size_t next_ = 0;
 };
 
 }  // namespace caisson::net

@@ -8,11 +8,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
 #include <cstdlib>
-#include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/text.h"
@@ -157,47 +154,4 @@ TEST_CASE("without descriptors an acceptor sheds what comes, and accepts again w
   });
   CHECK(shed_read == "closed");
   CHECK(accepted == 2);
-}
-
-TEST_CASE("connections are dealt to the loops in turn, each on its own thread") {
-  constexpr int loops_count = 3;
-  constexpr int connections = 30;
-  std::vector<std::unique_ptr<std::atomic<int>>> served;
-  std::vector<std::thread> threads;
-  std::vector<Loop*> loops(loops_count);
-  std::atomic<int> ready = 0;
-  for (int i = 0; i < loops_count; ++i) served.push_back(std::make_unique<std::atomic<int>>(0));
-  for (int i = 0; i < loops_count; ++i) {
-    threads.emplace_back([&loops, &ready, i] {
-      Loop loop;
-      loops[static_cast<std::size_t>(i)] = &loop;
-      ++ready;
-      ready.notify_all();
-      loop.run();
-    });
-  }
-  for (int seen = ready; seen != loops_count; seen = ready) ready.wait(seen);
-
-  std::atomic<int> total = 0;
-  std::atomic<int> strangers = 0;
-  run([&](Loop&) -> Task<void> {
-    return
-        [](const std::vector<Loop*>& to, auto& counts, std::atomic<int>& all, std::atomic<int>& wrong) -> Task<void> {
-          RoundRobin dealer(to, [&](Loop& loop, Fd socket, const Address&) {
-            if (&loop != &Loop::current() || !socket) ++wrong;
-            for (std::size_t i = 0; i < to.size(); ++i) {
-              if (to[i] == &loop) ++*counts[i];
-            }
-            ++all;
-            all.notify_all();
-          });
-          for (int i = 0; i < connections; ++i) dealer.deal(socket_pair().first, Address());
-          for (int seen = all; seen != connections; seen = all) all.wait(seen);
-          co_return;
-        }(loops, served, total, strangers);
-  });
-  for (Loop* loop : loops) loop->post([loop] { loop->stop(); });
-  for (std::thread& thread : threads) thread.join();
-  CHECK(strangers == 0);
-  for (const auto& count : served) CHECK(*count == connections / loops_count);
 }
