@@ -65,7 +65,9 @@ Result<void> FilesystemDriver::probe_writable() const {
     const std::string probe = beside(folder + "/probe");
     auto written = write_new_file(root_, probe, "x");
     if (auto removed = unlink_file(root_, probe); written.ok() && !removed.ok()) return removed;
-    if (!written.ok() && written.error().code != ErrorCode::NotFound) return written;
+    if (!written.ok() && written.error().code != ErrorCode::NotFound) {
+      return std::move(written).error().in("it is not writable");
+    }
   }
   return {};
 }
