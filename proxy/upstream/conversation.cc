@@ -103,14 +103,22 @@ void Conversation::sent_now() noexcept {
 
 async::Task<void> Conversation::send_body() {
   body_begun_ = true;
+  const http::BodySize size = exchange_.body().size();
+  std::uint64_t sent = 0;
   bool taken = true;
   for (;;) {
     const std::span<const std::byte> slice = co_await exchange_.body().read();
+    // What is behind the declared end would be the next request to the backend, what is missing would be taken from it.
+    sent += slice.size();
+    const bool declared = size.kind == http::BodySize::Kind::Declared;
+    if (declared && (sent > size.bytes || (slice.empty() && sent < size.bytes))) {
+      throw http::BadMessage(400, "the request body has not the length that was declared");
+    }
     if (slice.empty()) break;
     taken = co_await send_slice(slice);
     if (!taken) break;
   }
-  if (taken && exchange_.body().size().kind == http::BodySize::Kind::Streamed) {
+  if (taken && size.kind == http::BodySize::Kind::Streamed) {
     taken = co_await send_text(http::h1::last_chunk);
   }
   request_whole_ = taken;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -37,11 +38,12 @@ struct Facts {
   bool pass_found = false;  // a proxy_pass handled the request; else its variables have no value
   http::Headers response;   // as the backend sent them
   std::vector<Attempt> attempts;
+  std::size_t earlier_attempts = 0;  // that another proxy_pass made, before error_page led here
 
+  // Whether the proxy_pass that handles the request now has tried a server.
+  bool tried() const noexcept { return attempts.size() > earlier_attempts; }
   // "http://127.0.0.1:5000/v2/", for the error log.
-  std::string url() const {
-    return scheme + "://" + (attempts.empty() ? proxy_host : attempts.back().address) + target;
-  }
+  std::string url() const { return scheme + "://" + (tried() ? attempts.back().address : proxy_host) + target; }
 };
 
 }  // namespace caisson::upstream

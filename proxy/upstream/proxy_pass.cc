@@ -80,6 +80,7 @@ async::Task<std::optional<http::Answer>> ProxyPass::handle(http::Exchange& excha
 
   Facts& facts = state.data<Facts>();
   facts.pass_found = true;
+  facts.earlier_attempts = facts.attempts.size();
   facts.scheme = url.tls ? "https" : "http";
   facts.proxy_host = url.proxy_host;
   facts.proxy_port = url.proxy_port;

@@ -52,7 +52,7 @@ async::Task<void> ResponseFilter::start(http::ResponseHead head) {
 void ResponseFilter::remember(const http::ResponseHead& head) {
   Facts& facts = state_.data<Facts>();
   facts.response = head.headers;
-  if (facts.attempts.empty()) facts.attempts.emplace_back().address = facts.proxy_host;  // not asked over a wire
+  if (!facts.tried()) facts.attempts.emplace_back().address = facts.proxy_host;  // not asked over a wire
   facts.attempts.back().status = head.status;
 }
 

@@ -326,15 +326,17 @@ TEST_CASE("a name is looked up, and its address asked") {
 TEST_CASE("a loop that ends lets go of what its pool holds") {
   Backend backend;
   World world(through(backend));
-  std::unique_ptr<BackendSide> side;
+  Fd backend_side;
   run([&]() -> Task<void> {
     auto serve = [&]() -> Task<void> {
-      side = co_await backend.accept();
+      auto side = co_await backend.accept();
       co_await side->head();
       co_await side->say(ok);
+      backend_side = Fd(::dup(side->transport().fd()));
     };
     co_await async::both(status_of(world, request("GET")), serve());
-    side.reset();
   });
   // The world, and with it the pool, lives on; the loop that its sockets were registered with does not.
+  std::byte byte;
+  CHECK(::recv(backend_side.get(), &byte, sizeof byte, MSG_DONTWAIT) == 0);
 }

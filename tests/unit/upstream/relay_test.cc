@@ -418,15 +418,59 @@ TEST_CASE("a client that goes away ends the request at the backend") {
   Backend backend;
   World world(World::location("/v2/", "proxy_pass http://" + backend.address() + ";"));
   Client client;
+  async::Signal asked;
   run([&]() -> Task<void> {
     auto serve = [&]() -> Task<void> {
       auto side = co_await backend.accept();
       co_await side->head();
-      co_await async::Loop::current().sleep_for(20ms);
-      co_return;
+      asked.set();
+      CHECK(co_await side->rest() == "");
     };
-    auto ask = [&]() -> Task<void> { co_await world.ask(get("/v2/"), client); };
-    co_await async::any(ask(), serve());
+    auto leave = [&]() -> Task<void> { co_await asked.wait(); };
+    auto ask = [&]() -> Task<void> { co_await async::any(world.ask(get("/v2/"), client), leave()); };
+    co_await async::both(ask(), serve());
   });
   CHECK_FALSE(client.started);
+}
+
+TEST_CASE("with proxy_ignore_client_abort the backend is heard out, although the client went away") {
+  Backend backend;
+  World world(World::location("/v2/", "proxy_ignore_client_abort on; proxy_pass http://" + backend.address() + ";"));
+  Client client;
+  async::Signal asked;
+  run([&]() -> Task<void> {
+    auto serve = [&]() -> Task<void> {
+      auto side = co_await backend.accept();
+      co_await side->head();
+      asked.set();
+      co_await async::Loop::current().sleep_for(20ms);
+      co_await side->say(ok_head + "ok");
+    };
+    auto leave = [&]() -> Task<void> { co_await asked.wait(); };
+    auto ask = [&]() -> Task<void> { co_await async::any(world.ask(get("/v2/"), client), leave()); };
+    co_await async::both(ask(), serve());
+  });
+  CHECK(client.text == "ok");
+}
+
+TEST_CASE("a body that is not as long as declared never reaches the backend as a whole request and more") {
+  for (const std::string body_text : {"short", "much too long"}) {
+    CAPTURE(body_text);
+    Backend backend;
+    World world(World::location("/v2/", "proxy_pass http://" + backend.address() + ";"));
+    FedBody body(http::BodySize::declared(8));
+    body.feed(body_text);
+    body.end();
+    Client client;
+    run([&]() -> Task<void> {
+      auto serve = [&]() -> Task<void> {
+        auto side = co_await backend.accept();
+        co_await side->head();
+        const std::string got = co_await side->rest();
+        CHECK(got.size() < 8);
+      };
+      co_await async::both(world.ask(patch(), body, client), serve());
+    });
+    CHECK(client.head.status == 400);
+  }
 }
