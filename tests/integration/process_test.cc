@@ -370,10 +370,7 @@ TEST_CASE("with daemon on, the call returns when it serves, and the background p
 }
 
 TEST_CASE("with daemon on, a start that fails is told to who called") {
-  const auto port = free_port();
-  Server other("", answering(port, "other"));
-  other.start();
-  Server server("", "");
+  Server server;
   server.folder().write("nginx.conf", "pid " + server.folder().path("no/such/folder/pid") +
                                           ";\nevents {}\nhttp { access_log off; " + answering(free_port(), "one") +
                                           "}\n");
