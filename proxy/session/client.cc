@@ -69,7 +69,7 @@ async::Task<void> Client::run() {
       if (!co_await read_head()) co_return;
       next = co_await serve_request();
     }
-    if (next == Next::Linger) co_await linger();
+    if (next != Next::Close) co_await finish(next == Next::Linger);
   } catch (const http::PeerGone&) {
   } catch (const async::TimedOut&) {
   }
@@ -164,14 +164,16 @@ async::Task<Client::Next> Client::serve_request() {
     co_return Next::Close;
   }
   wait_limit_ = exchange.policy().keep_alive;
-  const bool last = info_.requests >= exchange.policy().keep_alive_requests;
-  const Next next = co_await settle(body, responder);
-  co_return next == Next::Request&& last ? Next::Linger : next;
+  co_return co_await settle(body, responder);
 }
 
 // After a whole response: may another request follow?
 async::Task<Client::Next> Client::settle(H1Body& body, const H1Responder& responder) {
-  if (!responder.keeps_alive()) co_return Next::Linger;
+  if (!responder.keeps_alive()) {
+    // As nginx (lingering_close on): only who may still be sending is waited for.
+    const bool all_read = body.done() && input_.empty() && !transport_->has_pending() && parser_.refusal().status == 0;
+    co_return all_read ? Next::Finish : Next::Linger;
+  }
   if (!body.done()) {
     // The rest of a body must never be read as a request (CVE-2025-4366).
     auto reading = async::with_deadline(linger_in_all, drain(body));
@@ -181,11 +183,12 @@ async::Task<Client::Next> Client::settle(H1Body& body, const H1Responder& respon
   co_return Next::Request;
 }
 
-// Lets the client read the last response before the connection goes: a close with unread bytes would be a reset that
-// takes the response with it.
-async::Task<void> Client::linger() {
+// Ends the connection in order. `lingering`: what still comes is read away for a while, since a close with unread bytes
+// would be a reset, which takes the last response with it.
+async::Task<void> Client::finish(bool lingering) {
   try {
     co_await transport_->shutdown(linger_idle);
+    if (!lingering) co_return;
     input_.consume(input_.unread().size());
     auto reading = async::with_deadline(linger_in_all, read_away(input_));
     co_await reading;

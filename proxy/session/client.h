@@ -51,13 +51,13 @@ class Client {
   async::Task<void> run();
 
  private:
-  enum class Next { Request, Linger, Close };
+  enum class Next { Request, Finish, Linger, Close };
 
   async::Task<bool> wait_for_request();
   async::Task<bool> read_head();
   async::Task<Next> serve_request();
   async::Task<Next> settle(class H1Body& body, const class H1Responder& responder);
-  async::Task<void> linger();
+  async::Task<void> finish(bool lingering);
 
   std::unique_ptr<net::Transport> transport_;
   http::ConnectionInfo info_;
