@@ -92,6 +92,15 @@ stop() {
   status=0
   wait "$pid" 2>/dev/null || status=$?
   unset "pid_of[$1]"
+  expect_no_crash
+}
+
+# A worker that dies is replaced, so a test could pass over it.
+expect_no_crash() {
+  local report
+  report=$(grep -h -E -m 1 -A 15 'Sanitizer|runtime error: |exited on signal' "$work"/logs/* || true)
+  [[ -z $report ]] || fail "the gate crashed:
+$report"
 }
 
 # wait_until SECONDS WHAT COMMAND...: asks again and again, for what gives no event of its own.
@@ -118,7 +127,8 @@ at_end() { :; } # what a test has to tidy up beside its processes and its folder
 
 clean_up() {
   local verdict=$? name file
-  trap - EXIT
+  trap - EXIT ERR
+  if [[ $verdict == 0 && -n ${pid_of[gate]:-} ]]; then (stop gate) || verdict=1; fi # it looks for crashes
   set +e
   if [[ $verdict != 0 ]]; then
     for file in "$work"/logs/*; do
