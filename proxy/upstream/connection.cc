@@ -33,7 +33,7 @@ async::Task<void> Connection::wait_readable(net::Milliseconds idle) {
 }
 
 bool Connection::quiet() const noexcept {
-  if (!unread_.empty() || transport_->has_pending()) return false;
+  if (!clean()) return false;
   std::byte byte;
   const ssize_t n = ::recv(transport_->fd(), &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
   return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);

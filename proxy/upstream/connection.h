@@ -39,7 +39,9 @@ class Connection {
   // Waits until fill() is likely not to wait, without holding a block.
   async::Task<void> wait_readable(net::Milliseconds idle);
 
-  // Nothing is known to stand between this and the next response: no bytes, no end of the stream.
+  // No bytes have come that nobody looked at.
+  bool clean() const noexcept { return unread_.empty() && !transport_->has_pending(); }
+  // clean(), and none stand in the socket either, nor the end of the stream. One system call.
   bool quiet() const noexcept;
   // Gives the block back. REQUIRES: unread() is empty.
   void release() noexcept { block_ = {}; }

@@ -183,7 +183,7 @@ async::Task<void> Conversation::receive() {
     co_await tunnel(*to);
   } else {
     co_await relay_body(response, *to);
-    reusable_ = response.keep_alive && request_whole_ && connection_.quiet();
+    reusable_ = response.keep_alive && request_whole_ && connection_.clean();
   }
   attempt_.ended = since(begun_);
   co_await to->finish();

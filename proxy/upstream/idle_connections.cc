@@ -48,7 +48,7 @@ std::unique_ptr<Connection> IdleConnections::take(std::string_view key,
 void IdleConnections::put(std::unique_ptr<Connection> connection, const KeepAlive& settings) {
   const auto now = Connection::Clock::now();
   if (settings.idle_connections == 0 || connection->requests >= settings.requests ||
-      now - connection->born() >= settings.lifetime || !connection->quiet()) {
+      now - connection->born() >= settings.lifetime || !connection->clean()) {
     return;
   }
   connection->release();
