@@ -1,7 +1,7 @@
 // Nothing is held back, nothing is held whole, and nobody is read faster than the other side takes it: between client
 // and backend, and between client and the embedded registry.
 //
-// The sizes of the large transfers are 256 MiB; CAISSON_LARGE_MIB sets another (the claim is about 4096).
+// The sizes of the large transfers are 1 GiB; CAISSON_LARGE_MIB sets another (the claim is about 4096).
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -29,7 +29,7 @@ constexpr std::uint64_t allowed_growth = 32 * mib;
 
 std::uint64_t large_size() {
   const char* const chosen = ::getenv("CAISSON_LARGE_MIB");  // NOLINT(concurrency-mt-unsafe): before any thread
-  return (chosen != nullptr ? std::stoull(chosen) : 256) * mib;
+  return (chosen != nullptr ? std::stoull(chosen) : 1024) * mib;
 }
 
 // A megabyte that repeats nowhere within itself, so that lost or doubled bytes show.
