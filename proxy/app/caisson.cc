@@ -62,29 +62,30 @@ Result<std::vector<Plan::Listener>> listeners_of(const gateway::VirtualHosts& ho
   return listeners;
 }
 
-const gateway::VirtualHosts* hosts_of(const rules::Settings& settings) {
-  for (const auto& level : settings.root.inner()) {
+const gateway::VirtualHosts* hosts_of(const rules::Level& root) {
+  for (const auto& level : root.inner()) {
     if (level->kind() == rules::Http) return &level->get<gateway::HttpBlock>().hosts;
   }
   return nullptr;
 }
 
-// Loads, and adds to the loader's findings what only the whole shows: whether the TLS settings work together.
 rules::Loader::Loaded load_settings(const rules::Language& language, const Invocation& invocation,
                                     config::Source& files, const rules::Services& services) {
   const std::string& log = invocation.error_log;
   const rules::Paths paths{invocation.prefix, config::folder_of(invocation.conf),
                            log == "stderr" ? log : invocation.from_prefix(log)};
   rules::Loader loader(language, files, paths, services);
-  rules::Loader::Loaded loaded = loader.load(read_configuration(invocation, files));
-  if (!loaded.settings) return loaded;
-  if (const gateway::VirtualHosts* hosts = hosts_of(*loaded.settings)) {
-    TlsFindings findings = check_tls(*hosts);
-    std::move(findings.errors.begin(), findings.errors.end(), std::back_inserter(loaded.errors));
-    std::move(findings.warnings.begin(), findings.warnings.end(), std::back_inserter(loaded.warnings));
-  }
-  if (!loaded.errors.empty()) loaded.settings = nullptr;
-  return loaded;
+  return loader.load(read_configuration(invocation, files));
+}
+
+// Whether the TLS settings work together, which only the whole shows.
+Result<void> check_tls_settings(rules::Loader& loader, rules::Level& root) {
+  const gateway::VirtualHosts* hosts = hosts_of(root);
+  if (hosts == nullptr) return {};
+  TlsFindings findings = check_tls(*hosts);
+  for (Error& error : findings.errors) loader.note(std::move(error));
+  for (const std::string& warning : findings.warnings) loader.warn(warning);
+  return {};
 }
 
 // The value, or the error among the others and a T that nobody will see.
@@ -102,6 +103,7 @@ Caisson::Caisson() {
   auth::describe(language_);
   upstream::describe(language_);
   registry::describe(language_);
+  language_.add_finish(&check_tls_settings);
 }
 
 Product::Loaded Caisson::load(const Invocation& invocation, config::Source& files, observe::LogFiles& logs) {
@@ -119,8 +121,11 @@ Product::Loaded Caisson::load(const Invocation& invocation, config::Source& file
   plan.pid_path = process.pid.value_or(default_pid_path);
   plan.shutdown_timeout = process.worker_shutdown_timeout;
   plan.worker = take(rights_of(process, loaded.warnings), loaded.errors);
+  for (const auto& file : settings.root.get<gateway::ErrorLogFiles>().files) {
+    plan.logs_to_stderr = plan.logs_to_stderr || file.path == "stderr";
+  }
   plan.error_log = settings.root.get<rules::ErrorLogSettings>().log.value();
-  if (const gateway::VirtualHosts* hosts = hosts_of(settings))
+  if (const gateway::VirtualHosts* hosts = hosts_of(settings.root))
     plan.listeners = take(listeners_of(*hosts), loaded.errors);
   if (loaded.errors.empty()) loaded.plan = std::move(plan);
   return loaded;

@@ -13,6 +13,7 @@
 
 #include "app/master.h"
 #include "app/pid_file.h"
+#include "app/trial.h"
 #include "app/worker.h"
 
 namespace caisson::app {
@@ -53,25 +54,6 @@ bool report(const Product::Loaded& loaded, const ErrorLog& console) {
   return loaded.plan.has_value();
 }
 
-// Starts a worker that checks with its final rights what only it can check, such as the registry's folder.
-std::vector<std::string> check_in_worker(const Invocation& invocation, const Plan& plan) {
-  const HandoverView handover{invocation, plan.worker, true, plan.files, {}, descriptors_of(plan.logs)};
-  Result<std::unique_ptr<WorkerProcess>> started = WorkerProcess::start(handover, STDERR_FILENO, nullptr);
-  if (!started.ok()) return {started.error().what};
-  const WorkerProcess& worker = *started.value();
-  std::vector<std::string> problems = {"the worker process ended before it was ready"};
-  for (;;) {
-    Result<std::optional<Message>> received = receive_message(worker.channel(), true);
-    if (!received.ok() || !received.value()) break;
-    const Message& message = *received.value();
-    if (message.kind == worker_ready) problems.clear();
-    if (message.kind == worker_failed) problems = {message.text.substr(0, message.text.find_last_not_of('\n') + 1)};
-  }
-  while (::waitpid(worker.pid(), nullptr, 0) < 0 && errno == EINTR) {
-  }
-  return problems;
-}
-
 // nginx -T. Of what was read only the configuration: certificates' keys and passwords were read, too.
 void dump(const Invocation& invocation, const config::Files& files) {
   config::MemorySource read(files);
@@ -93,10 +75,9 @@ bool passes_test(Product& product, const Invocation& invocation, const ErrorLog&
   std::vector<Error> errors = check_listeners(plan.listeners);
   if (Result<void> pid = check_pid_file(plan.pid_path); !pid.ok()) errors.push_back(std::move(pid).error());
   for (const Error& error : errors) console.emerg(error.what);
-  if (!errors.empty()) return false;
   const std::vector<std::string> problems = check_in_worker(invocation, plan);
   for (const std::string& problem : problems) console.emerg(problem);
-  if (!problems.empty()) return false;
+  if (!errors.empty() || !problems.empty()) return false;
 
   if (!invocation.quiet) print(stderr, invocation.program + ": " + file + " test is successful\n");
   if (invocation.dump) dump(invocation, plan.files);
@@ -173,6 +154,9 @@ int serve_alone(Product& product, const Invocation& invocation, Plan plan, const
 int start(Product& product, const Invocation& invocation, const ErrorLog& console) {
   Product::Loaded loaded = load_from_disk(product, invocation, {});
   if (!report(loaded, console)) return EXIT_FAILURE;
+  if (!loaded.plan->logs_to_stderr) {  // the console has them already
+    for (const std::string& warning : loaded.warnings) loaded.plan->error_log.warn(warning);
+  }
   if (!loaded.plan->master_process) return serve_alone(product, invocation, std::move(*loaded.plan), console);
   return Master(product, invocation, console).run(std::move(*loaded.plan));
 }

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <set>
 
+#include "app/trial.h"
 #include "base/text.h"
 
 namespace caisson::app {
@@ -62,7 +63,11 @@ int Master::run(Plan plan) {
 bool Master::start(Plan plan) {
   const std::vector<Error> errors = sockets_.open(plan.listeners, patience_at_start);
   for (const Error& error : errors) console_.emerg(error.what);
-  if (!errors.empty()) return false;
+  if (!errors.empty()) {
+    // All that is wrong is told at once.
+    for (const std::string& problem : check_in_worker(invocation_, plan)) console_.emerg(problem);
+    return false;
+  }
   log_ = plan.error_log;
   if (plan.daemon) {
     Result<Daemon> started = Daemon::start();

@@ -28,6 +28,7 @@ struct Plan {
   bool daemon = true;
   bool master_process = true;
   std::string pid_path;
+  bool logs_to_stderr = false;  // error_log is, or includes, standard error
   observe::ErrorLog error_log;  // of the main context
   std::vector<Listener> listeners;
   WorkerRights worker;

@@ -82,6 +82,14 @@ Result<void> check_pairs(const VirtualHost& host) {
   return {};
 }
 
+// Whether all its files could be read; where one could not, that has been told.
+bool is_readable(const VirtualHost& host) {
+  const TlsSettings& settings = host.level->get<TlsSettings>();
+  const auto readable = [](const TlsSettings::File& file) { return !file.content.empty(); };
+  return std::all_of(settings.certificates->begin(), settings.certificates->end(), readable) &&
+         std::all_of(settings.keys->begin(), settings.keys->end(), readable);
+}
+
 }  // namespace
 
 TlsFindings check_tls(const gateway::VirtualHosts& hosts) {
@@ -92,6 +100,7 @@ TlsFindings check_tls(const gateway::VirtualHosts& hosts) {
       findings.errors.push_back(std::move(pairs).error());
       continue;
     }
+    if (!is_readable(*host)) continue;
     const config::SourcePos& at = host->level->get<TlsSettings>().certificates->front().at;
     const tls::ServerParameters parameters = parameters_of(*host, nullptr);
     if (Result<tls::ServerContext> made = tls::ServerContext::make(parameters); !made.ok()) {

@@ -47,10 +47,14 @@ Result<TlsSettings::File> read_pem(Loader& loader, const Directive& d, std::stri
 template <auto Member>
 Result<void> add_pem(Loader& loader, const Directive& d) {
   constexpr bool key = Member == &TlsSettings::keys;
-  Result<TlsSettings::File> file = read_pem(loader, d, key ? "certificate key" : "certificate");
-  if (!file.ok()) return std::move(file).error();
   auto& files = loader.level().own<TlsSettings>().*Member;
   if (!files) files.emplace();
+  Result<TlsSettings::File> file = read_pem(loader, d, key ? "certificate key" : "certificate");
+  if (!file.ok()) {
+    // Its place stays, so that nobody says that there is none.
+    files->push_back({loader.from_conf(d.args[0]), {}, d.at});
+    return std::move(file).error();
+  }
   files->push_back(std::move(file).value());
   return {};
 }

@@ -15,7 +15,7 @@ namespace caisson::gateway {
 struct TlsSettings {
   struct File {
     std::string path;     // complete
-    std::string content;  // PEM
+    std::string content;  // PEM; empty when it could not be read, which was told
     config::SourcePos at;
   };
 

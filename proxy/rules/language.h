@@ -37,7 +37,8 @@ class Language {
   // Called when a block of that kind has been read, before its level inherits: to check and to put together what its
   // directives said.
   using BlockEnd = Result<void> (*)(Loader& loader, Level& level);
-  // Called once for the whole tree, after inheritance: to make what needs the settings in force.
+  // Called once for the whole tree, after inheritance: to make what needs the settings in force. Also called when there
+  // are errors already, so that all are told; what is missing then was told, too.
   using Finish = Result<void> (*)(Loader& loader, Level& root);
 
   void add_directives(std::span<const DirectiveSpec> specs);

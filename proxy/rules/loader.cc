@@ -33,10 +33,9 @@ Loader::Loaded Loader::load(config::Parsed parsed) {
     if (Result<void> done = hook(*this, settings_->root); !done.ok()) note(std::move(done).error());
   }
   settings_->root.inherit_all();
-  if (errors_.empty()) {
-    for (const Language::Finish finish : language_.finishes_) {
-      if (Result<void> done = finish(*this, settings_->root); !done.ok()) note(std::move(done).error());
-    }
+  // Also when there are errors already: all that is wrong is told at once.
+  for (const Language::Finish finish : language_.finishes_) {
+    if (Result<void> done = finish(*this, settings_->root); !done.ok()) note(std::move(done).error());
   }
   for (const std::string& name : settings_->variables.undefined()) {
     note({ErrorCode::BadConfig, "unknown \"" + name + "\" variable"});

@@ -97,6 +97,8 @@ class Loader {
 
   // "MESSAGE in FILE:LINE", logged once at start.
   void warn(const config::SourcePos& at, std::string_view message, std::string_view hint = {});
+  // The same, complete with its place.
+  void warn(std::string_view complete) { settings_->warnings.emplace_back(complete); }
   void at_start(std::function<Result<void>()> check) { settings_->start_checks.push_back(std::move(check)); }
 
  private:
