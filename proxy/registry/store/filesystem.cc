@@ -92,11 +92,11 @@ Result<void> FilesystemDriver::put(const Key& key, std::string_view bytes) {
     const std::string temporary = beside(key.path());
     auto done = write_new_file(root_, temporary, bytes);
     if (done.ok()) done = rename_file(root_, temporary, key.path());
-    if (done.ok()) return sync_folder(root_, folder);
-    (void)unlink_file(root_, temporary);
+    if (!done.ok()) (void)unlink_file(root_, temporary);
+    if (done.ok()) done = sync_folder(root_, folder);
+    if (done.ok()) done = folders_.sync_all_above(folder);
     // Somebody removed the folder in between, as deleting a tag does: make it again.
-    if (done.error().code != ErrorCode::NotFound || attempts == 0) return done;
-    folders_.forget(folder);
+    if (done.ok() || done.error().code != ErrorCode::NotFound || attempts == 0) return done;
   }
 }
 
@@ -106,7 +106,6 @@ Result<void> FilesystemDriver::remove(const Key& key) {
 }
 
 Result<void> FilesystemDriver::remove_tree(const Key& folder) {
-  folders_.forget(folder.path());
   if (auto removed = store::remove_tree(root_, folder.path()); !removed.ok()) return removed;
   auto synced = sync_folder(root_, std::string(parent_of(folder.path())));
   if (!synced.ok() && synced.error().code == ErrorCode::NotFound) return {};

@@ -135,9 +135,9 @@ Result<void> FilesystemDraft::publish(const Key& key) {
   for (int attempts = 3;; --attempts) {
     if (auto made = folders_.make_durable(folder); !made.ok()) return made;
     auto renamed = rename_to(key.path());
-    if (renamed.ok()) return sync_folder(root_, folder);
+    if (renamed.ok()) renamed = sync_folder(root_, folder);
+    if (renamed.ok()) return folders_.sync_all_above(folder);
     if (renamed.error().code != ErrorCode::NotFound || attempts == 0) return renamed;
-    folders_.forget(folder);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <cerrno>
 
 #include "registry/store/files.h"
@@ -22,6 +23,21 @@ Result<void> top_down(const std::string& path, Visit visit) {
   }
 }
 
+// What tells a folder from every other that ever had its name: inode number and generation, as the file system puts
+// them. Empty where it has none (some overlays), or where a sandbox forbids to ask: then nothing is remembered.
+Result<std::string> handle_of(const Fd& root, const std::string& path) {
+  alignas(file_handle) std::array<char, sizeof(file_handle) + MAX_HANDLE_SZ> buffer{};
+  auto* const handle = reinterpret_cast<file_handle*>(buffer.data());
+  handle->handle_bytes = MAX_HANDLE_SZ;
+  int mount = 0;
+  if (::name_to_handle_at(root.get(), path.c_str(), handle, &mount, AT_SYMLINK_FOLLOW) == 0) {
+    return std::to_string(mount) + ':' + std::to_string(handle->handle_type) + ':' +
+           std::string(buffer.data() + sizeof(file_handle), handle->handle_bytes);
+  }
+  if (errno == ENOENT || errno == ENOTDIR) return system_error(errno, "find folder \"" + path + '"');
+  return std::string();
+}
+
 }  // namespace
 
 std::string_view parent_of(std::string_view path) noexcept {
@@ -34,9 +50,23 @@ Result<void> Folders::make_one(const std::string& path) {
   return system_error(errno, "make folder \"" + path + '"');
 }
 
-bool Folders::is_known(const std::string& path) {
+// REQUIRES: the folder is there. Returns when its entry in the folder above is on disk.
+Result<void> Folders::sync_entry(const std::string& path) {
+  // The handle first: what is synced afterwards is that folder's entry or a later one's, never an earlier one's.
+  auto handle = handle_of(root_, path);
+  if (!handle.ok()) return std::move(handle).error();
+  if (!handle.value().empty()) {
+    const std::lock_guard lock(mutex_);
+    const auto known = on_disk_.find(path);
+    if (known != on_disk_.end() && known->second == handle.value()) return {};
+  }
+  const std::string parent(parent_of(path));
+  if (auto synced = sync_folder(root_, parent.empty() ? "." : parent); !synced.ok()) return synced;
+  if (handle.value().empty()) return {};
   const std::lock_guard lock(mutex_);
-  return on_disk_.contains(path);
+  if (on_disk_.size() >= kMostKnown) on_disk_.clear();
+  on_disk_.insert_or_assign(path, std::move(handle).value());
+  return {};
 }
 
 Result<void> Folders::make(const std::string& path) {
@@ -46,25 +76,17 @@ Result<void> Folders::make(const std::string& path) {
 }
 
 Result<void> Folders::make_durable(const std::string& path) {
-  if (is_known(path)) return {};
   return top_down(path, [this](const std::string& folder) -> Result<void> {
-    if (is_known(folder)) return {};
+    // Also synced when it was there: whoever made it may not have come to that yet.
+    auto synced = sync_entry(folder);
+    if (synced.ok() || synced.error().code != ErrorCode::NotFound) return synced;
     if (auto made = make_one(folder); !made.ok()) return made;
-    // Also when it was there: whoever made it may not have come to sync it yet.
-    const std::string parent(parent_of(folder));
-    if (auto synced = sync_folder(root_, parent.empty() ? "." : parent); !synced.ok()) return synced;
-    const std::lock_guard lock(mutex_);
-    if (on_disk_.size() >= kMostKnown) on_disk_.clear();
-    on_disk_.insert(folder);
-    return {};
+    return sync_entry(folder);
   });
 }
 
-void Folders::forget(const std::string& path) {
-  const std::lock_guard lock(mutex_);
-  for (std::string_view folder = path; !folder.empty(); folder = parent_of(folder)) {
-    on_disk_.erase(std::string(folder));
-  }
+Result<void> Folders::sync_all_above(const std::string& path) {
+  return top_down(path, [this](const std::string& folder) { return sync_entry(folder); });
 }
 
 }  // namespace caisson::registry::store

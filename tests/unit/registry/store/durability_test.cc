@@ -213,6 +213,34 @@ TEST_CASE_FIXTURE(Fixture, "a manifest and its tag are on disk before they are a
   CHECK(watch.disk.holds(path(current)));
 }
 
+TEST_CASE_FIXTURE(Fixture, "a folder that another process removed and made anew is synced again") {
+  const Digest digest = sha256("{}");
+  const Key current = Layout::tag_current_link(app.name(), tag("v1"));
+  const std::filesystem::path folder = scratch.path() / Layout::tag(app.name(), tag("v1")).path();
+  // As if the other process had deleted the tag, pushed it again, and stood before its fsync.
+  const auto make_anew = [&] {
+    std::filesystem::remove_all(folder);
+    for (const std::filesystem::path& part : {folder, folder / "current"}) {
+      std::filesystem::create_directory(part);
+      watch.disk.made(part.string());
+    }
+  };
+  REQUIRE(app.put_manifest(digest, "{}", {}, {tag("v1")}).ok());
+  make_anew();
+  REQUIRE(app.put_manifest(digest, "{}", {}, {tag("v1")}).ok());
+  CHECK(watch.disk.holds(path(current)));
+
+  // The same in the very moment before the rename: what was written beside the place is gone with its folder.
+  bool done = false;
+  watch.disk.before_rename = [&](const std::string&, const std::string& to) {
+    if (to == path(current) && !std::exchange(done, true)) make_anew();
+  };
+  REQUIRE(app.put_manifest(digest, "{}", {}, {tag("v1")}).ok());
+  CHECK(done);
+  CHECK(watch.disk.holds(path(current)));
+  CHECK(app.tagged(tag("v1")).value() == digest);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a full disk refuses the bytes, and the upload goes on from where it was") {
   Upload upload = upload_of("hel");
   watch.disk.room = 1;
