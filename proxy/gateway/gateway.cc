@@ -97,6 +97,9 @@ async::Task<std::optional<Answer>> Gateway::handle(http::Exchange& exchange) {
   http::ResponseHead sent;
   exchange.on_head([this, &state, &sent](http::ResponseHead& head) {
     if (state.override_status != 0) head.status = state.override_status;
+    if (!state.challenge.empty() && !head.headers.has("WWW-Authenticate")) {
+      head.headers.add("WWW-Authenticate", state.challenge);
+    }
     for (const auto& stage : settings_.language.response_stages()) stage->edit(state, head);
     sent = head;
     state.response = &sent;
@@ -242,6 +245,7 @@ async::Task<Gateway::Refusal> Gateway::with_error_page(RequestState& state, Answ
     if (answer.status < 300 || state.error_page_used) co_return answer;
     const ErrorPage* page = find_error_page(*state.level, answer.status);
     if (page == nullptr) co_return answer;
+    if (const std::string* challenge = answer.headers.find("WWW-Authenticate")) state.challenge = *challenge;
     state.error_page_used = true;
     state.internal = true;
     const std::string target = page->target.expand(state);

@@ -48,7 +48,12 @@ class RequestState final : public http::Exchange::Extension {
   bool internal = false;         // redirected by error_page, try_files, rewrite
   bool error_page_used = false;  // one error page a request, unless recursive_error_pages
   unsigned override_status = 0;  // what error_page makes of the status of the page that it brings; 0: as it is
-  bool completed = false;        // the response left whole
+  std::string challenge;          // the WWW-Authenticate of an answer that error_page replaced: clients need it still
+  http::Headers kept_headers;    // of the answer that error_page replaced: a challenge, a Location
+  // Where a content handler that answers nothing sends the request on: a path with arguments, or "@name".
+  std::optional<std::string> redirect_to;
+  unsigned moves_left = 10;  // changes of location by rewrite, error_page, try_files; NGX_HTTP_MAX_URI_CHANGES
+  bool completed = false;    // the response left whole
   unsigned failed_status = 0;    // what the log says when no head left: 499, 408, 400
   const http::ResponseHead* response = nullptr;  // the head that leaves or has left; for $sent_http_* and logs
 
