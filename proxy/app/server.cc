@@ -3,8 +3,10 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <functional>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 #include "app/tls_hosts.h"
@@ -64,22 +66,28 @@ class ServingLoop {
   // From any thread. `endpoint` is an index into the virtual hosts' endpoints.
   void serve(std::size_t endpoint, Fd socket, const net::Address& peer) {
     auto held = std::make_shared<Fd>(std::move(socket));
-    loop_->post([this, endpoint, held, peer] { loop_->spawn(serve_connection(endpoint, std::move(*held), peer)); });
+    post([this, endpoint, held, peer] { loop_->spawn(serve_connection(endpoint, std::move(*held), peer)); });
   }
   void quit() {
-    loop_->post([this] {
+    post([this] {
       idle_.drain();
       loop_->stop_when_idle();
     });
   }
   void stop() {
-    loop_->post([this] { loop_->stop(); });
+    post([this] { loop_->stop(); });
   }
   void join() {
     if (thread_.joinable()) thread_.join();
   }
 
  private:
+  // The loop lives on its thread's stack and may have ended already, by an earlier signal: then there is nothing to do.
+  void post(std::function<void()> work) {
+    const std::lock_guard lock(loop_mutex_);
+    if (loop_ != nullptr) loop_->post(std::move(work));
+  }
+
   void run(std::promise<async::Loop*>& made) {
     async::Loop loop;
     tls_ = make_tls_hosts(shared_.gate.hosts(), shared_.tls);
@@ -87,6 +95,8 @@ class ServingLoop {
     made.set_value(&loop);
     loop.run();
     tls_.clear();
+    const std::lock_guard lock(loop_mutex_);
+    loop_ = nullptr;
   }
 
   void report(const std::exception_ptr& error) const {
@@ -154,7 +164,8 @@ class ServingLoop {
   }
 
   Shared& shared_;
-  async::Loop* loop_ = nullptr;
+  std::mutex loop_mutex_;
+  async::Loop* loop_ = nullptr;  // null again when it has ended
   session::IdleConnections idle_;
   std::vector<std::shared_ptr<const tls::ServerHosts>> tls_;  // by endpoint
   std::thread thread_;
