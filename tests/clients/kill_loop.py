@@ -431,10 +431,9 @@ def loop(options: argparse.Namespace, folder: pathlib.Path) -> str:
         if server.process and server.process.returncode is None:
             server.end(signal.SIGKILL)
 
-    crash = re.search(r"^.*(Sanitizer|runtime error: |exited on signal).*$",
-                      (folder / "gate.log").read_text() + (folder / "error.log").read_text(), re.MULTILINE)
-    if crash:
-        raise Broken(f"the gate crashed by itself: {crash[0]}")
+    said = (folder / "gate.log").read_text() + (folder / "error.log").read_text()
+    if crash := re.search(r"Sanitizer|runtime error: |exited on signal", said):
+        raise Broken(f"the gate crashed by itself:\n{said[max(0, crash.start() - 200):][:3000]}")
     interrupted, resumed = (sum(getattr(client, what) for client in clients) for what in ("interrupted", "resumed"))
     if interrupted < options.kills or len(known.manifests) < options.kills or (options.kills >= 20 and not resumed):
         raise Broken(f"too tame to prove anything: {interrupted} requests interrupted by {options.kills} kills, "
