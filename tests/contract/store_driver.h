@@ -190,6 +190,33 @@ void store_driver_contract(Make make) {
     CHECK(driver->open_draft(folder).value()->previous_token() == token);
     CHECK(driver->open_draft(folder).value()->previous_token() != token);
   }
+  SUBCASE("a draft that nobody has open is discarded as idle, one that is open is not") {
+    using namespace std::chrono_literals;
+    auto draft = driver->create_draft(folder);
+    REQUIRE(draft.ok());
+    const auto age = std::chrono::system_clock::now() - make()->draft_began(folder).value();
+    CHECK(age < 10s);
+    CHECK(age > -10s);
+    CHECK_FALSE(driver->discard_idle_draft(folder).value());
+    CHECK_FALSE(make()->discard_idle_draft(folder).value());
+    CHECK(draft.value()->append(text::bytes_of("x")).ok());
+    draft.value().reset();
+    CHECK(make()->discard_idle_draft(folder).value());
+    CHECK(driver->open_draft(folder).error().code == ErrorCode::NotFound);
+    CHECK(driver->draft_began(folder).error().code == ErrorCode::NotFound);
+  }
+  SUBCASE("a lease is of content that is there") {
+    using namespace std::chrono_literals;
+    CHECK(driver->renew_lease(blob, 0s).error().code == ErrorCode::NotFound);
+    REQUIRE(driver->put(blob, "hello").ok());
+    CHECK(driver->renew_lease(blob, 15min).ok());
+  }
+  SUBCASE("any number holds off collection at once") {
+    auto mine = driver->hold_off_collection();
+    auto theirs = make()->hold_off_collection();
+    CHECK(mine.ok());
+    CHECK(theirs.ok());
+  }
 }
 
 }  // namespace caisson::registry::store

@@ -8,7 +8,7 @@ namespace {
 // An empty file is what a crash leaves behind a writer that does not sync; it is a blob only if its digest says so.
 Result<std::uint64_t> checked_size(const Store& store, const Digest& target, std::uint64_t size) {
   if (size > 0 || target.is_of_nothing()) return size;
-  store.report_once(Layout::blob_data(target), "is an empty blob");
+  store.report_once(Layout::blob_data(target), "is an empty blob, treated as absent");
   return Error{ErrorCode::NotFound, "empty blob " + target.str()};
 }
 
@@ -22,6 +22,7 @@ Result<Digest> Repository::blob_target(const Digest& digest) const {
 Result<std::uint64_t> Repository::blob_size(const Digest& digest) const {
   auto target = blob_target(digest);
   if (!target.ok()) return std::move(target).error();
+  if (auto renewed = store_->renew_lease(target.value()); !renewed.ok()) return std::move(renewed).error();
   auto size = store_->driver().size(Layout::blob_data(target.value()));
   if (!size.ok()) return size;
   return checked_size(*store_, target.value(), size.value());

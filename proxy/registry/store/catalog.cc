@@ -68,4 +68,22 @@ Result<Page> Store::catalog(std::string_view after, std::size_t limit) const {
   return walk.take();
 }
 
+Result<RepositoryName> Store::repository_with(const Digest& blob) {
+  constexpr std::size_t kAtOnce = 1000;
+  std::string after;
+  for (;;) {
+    auto page = catalog(after, kAtOnce);
+    if (!page.ok()) return std::move(page).error();
+    for (const std::string& text : page.value().names) {
+      auto name = RepositoryName::parse(text);
+      if (!name.ok()) continue;
+      auto size = repository(name.value()).blob_size(blob);
+      if (size.ok()) return name;
+      if (size.error().code != ErrorCode::NotFound) return std::move(size).error();
+    }
+    if (!page.value().more) return Error{ErrorCode::NotFound, "no repository has " + blob.str()};
+    after = page.value().names.back();
+  }
+}
+
 }  // namespace caisson::registry::store

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -72,6 +73,12 @@ class Draft {
   virtual Result<void> discard() = 0;
 };
 
+// Something that lasts as long as this does.
+class Hold {
+ public:
+  virtual ~Hold() = default;
+};
+
 class Driver {
  public:
   virtual ~Driver() = default;
@@ -93,9 +100,20 @@ class Driver {
   virtual Result<std::uint64_t> size(const Key& key) const = 0;
   virtual Result<std::unique_ptr<Content>> open(const Key& key) const = 0;
 
+  // Content's lease: a time that tells collection, in whichever process, how long ago anybody was told that the content
+  // is there. Sets it to now if it is older than `age`. New content has one. It need not survive a power cut.
+  virtual Result<void> renew_lease(const Key& key, std::chrono::seconds age) = 0;
+  // While held, collection in whichever process takes no content away: what is found there may be linked. Any number
+  // may hold it at once.
+  virtual Result<std::unique_ptr<Hold>> hold_off_collection() = 0;
+
   // Drafts, each in a folder of its own. A new draft need not survive a power cut before it is published.
   virtual Result<std::unique_ptr<Draft>> create_draft(const Key& folder) = 0;
   virtual Result<std::unique_ptr<Draft>> open_draft(const Key& folder) = 0;
+  // When it was created. Also of what is left of a draft that was never whole.
+  virtual Result<std::chrono::system_clock::time_point> draft_began(const Key& folder) const = 0;
+  // Removes the draft, or what is left of one, unless somebody has it open, in whichever process. Whether it did.
+  virtual Result<bool> discard_idle_draft(const Key& folder) = 0;
 };
 
 }  // namespace caisson::registry::store

@@ -131,10 +131,26 @@ Result<void> remove_tree(const Fd& root, const std::string& path) {
   return {};
 }
 
-Result<FileLock> FileLock::take(const Fd& file) {
-  if (uninterrupted([&] { return ::flock(file.get(), LOCK_EX); }) != 0) return system_error(errno, "lock");
-  return FileLock(file.get());
+Result<timespec> changed_at(const Fd& root, const std::string& path) {
+  struct stat status {};
+  if (::fstatat(root.get(), path.c_str(), &status, 0) != 0) return system_error(errno, "stat \"" + path + '"');
+  return status.st_mtim;
 }
+
+Result<void> touch(const Fd& root, const std::string& path) {
+  if (::utimensat(root.get(), path.c_str(), nullptr, 0) != 0) return system_error(errno, "touch \"" + path + '"');
+  return {};
+}
+
+Result<FileLock> FileLock::lock(const Fd& file, int operation) {
+  if (uninterrupted([&] { return ::flock(file.get(), operation); }) == 0) return FileLock(file.get());
+  if (errno == EWOULDBLOCK) return Error{ErrorCode::Conflict, "somebody has it locked"};
+  return system_error(errno, "lock");
+}
+
+Result<FileLock> FileLock::take(const Fd& file) { return lock(file, LOCK_EX); }
+Result<FileLock> FileLock::share(const Fd& file) { return lock(file, LOCK_SH); }
+Result<FileLock> FileLock::try_take(const Fd& file) { return lock(file, LOCK_EX | LOCK_NB); }
 
 FileLock::~FileLock() {
   if (fd_ >= 0) ::flock(fd_, LOCK_UN);

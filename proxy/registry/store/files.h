@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <span>
 #include <string>
 #include <utility>
@@ -44,16 +45,24 @@ struct FolderEntry {
 };
 Result<std::vector<FolderEntry>> list_folder(const Fd& root, const std::string& path);
 
-// An exclusive lock of an open file, across threads and processes (each opening counts for itself), until the end of
-// its scope. The kernel lets go of it when a process dies.
+// When the file or folder was last changed, and making that now.
+Result<timespec> changed_at(const Fd& root, const std::string& path);
+Result<void> touch(const Fd& root, const std::string& path);
+
+// A lock of an open file, across threads and processes (each opening counts for itself), until the end of its scope.
+// The kernel lets go of it when a process dies.
 class FileLock {
  public:
-  static Result<FileLock> take(const Fd& file);
+  static Result<FileLock> take(const Fd& file);   // for one alone
+  static Result<FileLock> share(const Fd& file);  // with others who share
+  // Alone, without waiting. Conflict: somebody has it.
+  static Result<FileLock> try_take(const Fd& file);
   FileLock(FileLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   FileLock& operator=(FileLock&&) = delete;
   ~FileLock();
 
  private:
+  static Result<FileLock> lock(const Fd& file, int operation);
   explicit FileLock(int fd) noexcept : fd_(fd) {}
   int fd_;
 };

@@ -40,6 +40,15 @@ class FileContent final : public Content {
   std::atomic<bool>& can_read_cached_;
 };
 
+class SharedLock final : public Hold {
+ public:
+  SharedLock(Fd file, FileLock lock) : file_(std::move(file)), lock_(std::move(lock)) {}
+
+ private:
+  const Fd file_;
+  const FileLock lock_;
+};
+
 // A name beside `path` for what will be renamed to it: unguessed, so that two writers never share it, and not one that
 // registry:2 looks at.
 std::string beside(const std::string& path) { return path + '.' + text::to_hex(random_bytes()) + ".tmp"; }
@@ -141,12 +150,38 @@ Result<std::unique_ptr<Content>> FilesystemDriver::open(const Key& key) const {
       std::make_unique<FileContent>(std::move(file).value(), size.value(), can_read_cached_));
 }
 
+Result<void> FilesystemDriver::renew_lease(const Key& key, std::chrono::seconds age) {
+  auto changed = changed_at(root_, key.path());
+  if (!changed.ok()) return std::move(changed).error();
+  if (std::time(nullptr) - changed.value().tv_sec <= age.count()) return {};
+  return touch(root_, key.path());
+}
+
+Result<std::unique_ptr<Hold>> FilesystemDriver::hold_off_collection() {
+  const std::string path = Layout::lock().path();
+  if (auto made = folders_.make(std::string(parent_of(path))); !made.ok()) return std::move(made).error();
+  // Reading is enough to lock it, so it does not matter which user's process made it.
+  auto file = open_file(root_, path, O_RDONLY | O_CREAT, 0666);
+  if (!file.ok()) return std::move(file).error();
+  auto locked = FileLock::share(file.value());
+  if (!locked.ok()) return std::move(locked).error().in(path);
+  return std::unique_ptr<Hold>(std::make_unique<SharedLock>(std::move(file).value(), std::move(locked).value()));
+}
+
 Result<std::unique_ptr<Draft>> FilesystemDriver::create_draft(const Key& folder) {
   return FilesystemDraft::create(root_, folders_, folder.path());
 }
 
 Result<std::unique_ptr<Draft>> FilesystemDriver::open_draft(const Key& folder) {
   return FilesystemDraft::open(root_, folders_, folder.path());
+}
+
+Result<std::chrono::system_clock::time_point> FilesystemDriver::draft_began(const Key& folder) const {
+  return FilesystemDraft::began(root_, folder.path());
+}
+
+Result<bool> FilesystemDriver::discard_idle_draft(const Key& folder) {
+  return FilesystemDraft::discard_idle(root_, folder.path());
 }
 
 }  // namespace caisson::registry::store

@@ -31,8 +31,12 @@ class FilesystemDriver final : public Driver {
   Result<std::vector<std::string>> folders(const Key& folder) const override;
   Result<std::uint64_t> size(const Key& key) const override;
   Result<std::unique_ptr<Content>> open(const Key& key) const override;
+  Result<void> renew_lease(const Key& key, std::chrono::seconds age) override;
+  Result<std::unique_ptr<Hold>> hold_off_collection() override;
   Result<std::unique_ptr<Draft>> create_draft(const Key& folder) override;
   Result<std::unique_ptr<Draft>> open_draft(const Key& folder) override;
+  Result<std::chrono::system_clock::time_point> draft_began(const Key& folder) const override;
+  Result<bool> discard_idle_draft(const Key& folder) override;
 
  private:
   explicit FilesystemDriver(Fd root) : root_(std::move(root)), folders_(root_) {}

@@ -28,6 +28,13 @@ std::string now_text() {
   return {text.data(), length};
 }
 
+std::optional<std::time_t> parse_time(const std::string& text) {
+  std::tm utc{};
+  const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%SZ", &utc);
+  if (rest == nullptr || *rest != '\0') return std::nullopt;
+  return ::timegm(&utc);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Draft>> FilesystemDraft::create(const Fd& root, Folders& folders, const std::string& folder) {
@@ -66,9 +73,41 @@ Result<void> FilesystemDraft::take_over() {
   if (auto read = read_at(lock_, 0, previous_token_); !read.ok()) return std::move(read).error();
   token_ = random_bytes();
   if (auto written = write_at(lock_, 0, token_); !written.ok()) return written;
+  auto used = FileLock::share(data.value());
+  if (!used.ok()) return std::move(used).error();
   data_ = std::move(data).value();
+  in_use_.emplace(std::move(used).value());
   size_ = handed_over_ = size.value();
   return {};
+}
+
+Result<std::chrono::system_clock::time_point> FilesystemDraft::began(const Fd& root, const std::string& folder) {
+  if (auto started = open_file(root, folder + "/startedat", O_RDONLY); started.ok()) {
+    std::string text(64, '\0');
+    auto read = read_at(started.value(), 0, std::as_writable_bytes(std::span(text)));
+    text.resize(read.ok() ? read.value() : 0);
+    if (const auto time = parse_time(text)) return std::chrono::system_clock::from_time_t(*time);
+  }
+  auto changed = changed_at(root, folder);
+  if (!changed.ok()) return std::move(changed).error();
+  return std::chrono::system_clock::from_time_t(changed.value().tv_sec);
+}
+
+Result<bool> FilesystemDraft::discard_idle(const Fd& root, const std::string& folder) {
+  auto lock = open_file(root, folder + "/lock", O_RDWR | O_CREAT, 0666);
+  if (!lock.ok()) return std::move(lock).error();
+  auto locked = FileLock::take(lock.value());
+  if (!locked.ok()) return std::move(locked).error();
+  const std::string path = folder + "/data";
+  if (auto data = open_file(root, path, O_RDONLY); data.ok()) {
+    auto idle = FileLock::try_take(data.value());
+    if (!idle.ok() && idle.error().code == ErrorCode::Conflict) return false;
+    if (!idle.ok()) return std::move(idle).error();
+    // Before the lock is let go of: whoever waits for it finds no draft.
+    if (auto removed = unlink_file(root, path); !removed.ok()) return std::move(removed).error();
+  }
+  if (auto removed = remove_tree(root, folder); !removed.ok()) return std::move(removed).error();
+  return true;
 }
 
 // REQUIRES: the lock is held.
@@ -127,6 +166,8 @@ Result<void> FilesystemDraft::publish(const Key& key) {
   auto locked = FileLock::take(lock_);
   if (!locked.ok()) return std::move(locked).error();
   if (auto ours = check_still_ours(); !ours.ok()) return ours;
+  // The content's lease begins now, however long ago its bytes came.
+  (void)::futimens(data_.get(), nullptr);
   if (auto synced = sync_file(data_); !synced.ok()) {
     remove_files();
     return synced;
@@ -145,6 +186,7 @@ Result<void> FilesystemDraft::rename_to(const std::string& path) {
   struct stat present {};
   if (::fstatat(root_.get(), path.c_str(), &present, 0) == 0 && S_ISREG(present.st_mode) &&
       static_cast<std::uint64_t>(present.st_size) == size_) {
+    (void)touch(root_, path);
     return unlink_file(root_, data_path());
   }
   return rename_file(root_, data_path(), path);

@@ -1,15 +1,19 @@
 // An upload's folder on a file system: `startedat` and `data` as registry:2 has them, and beside them `lock`, a file of
 // ours that holds the token of the newest opening. Whoever writes takes the lock for the length of that one write and
-// looks at the token first; so the newest opening never waits for a client, only for a write in progress.
+// looks at the token first; so the newest opening never waits for a client, only for a write in progress. Whoever has
+// the draft open shares a lock of `data` as well, for as long as that: so purging sees that it is in use.
 //
 // Ownership: holds its files open; refers to the driver's root and folders. Threading, errors: as store::Draft says.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/handle.h"
 #include "registry/store/driver.h"
+#include "registry/store/files.h"
 #include "registry/store/folders.h"
 
 namespace caisson::registry::store {
@@ -19,6 +23,9 @@ class FilesystemDraft final : public Draft {
   static Result<std::unique_ptr<Draft>> create(const Fd& root, Folders& folders, const std::string& folder);
   // NotFound when there is no such draft, or when it was published or discarded while this waited for its lock.
   static Result<std::unique_ptr<Draft>> open(const Fd& root, Folders& folders, const std::string& folder);
+
+  static Result<std::chrono::system_clock::time_point> began(const Fd& root, const std::string& folder);
+  static Result<bool> discard_idle(const Fd& root, const std::string& folder);
 
   std::uint64_t size() const noexcept override { return size_; }
   const DraftToken& token() const noexcept override { return token_; }
@@ -45,6 +52,7 @@ class FilesystemDraft final : public Draft {
   const std::string folder_;
   const Fd lock_;
   Fd data_;
+  std::optional<FileLock> in_use_;
   DraftToken token_{};
   DraftToken previous_token_{};
   std::uint64_t size_ = 0;

@@ -24,6 +24,8 @@ Key Layout::blob_data(const Digest& digest) {
   return Key(joined({"blobs", to_string(digest.algorithm()), digest.hex().substr(0, 2), digest.hex(), "data"}));
 }
 
+Key Layout::lock() { return Key(joined({"_lock"})); }
+
 Key Layout::repositories() { return Key(joined({"repositories"})); }
 
 Key Layout::repository(const RepositoryName& name) { return Key(joined({"repositories", name.str()})); }
@@ -35,6 +37,10 @@ Key Layout::layer_link(const RepositoryName& name, const Digest& digest) {
 Key Layout::revision_link(const RepositoryName& name, const Digest& digest) {
   return Key(joined({"repositories", name.str(), kManifestsFolder, "revisions", to_string(digest.algorithm()),
                      digest.hex(), "link"}));
+}
+
+Key Layout::revisions(const RepositoryName& name, Algorithm algorithm) {
+  return Key(joined({"repositories", name.str(), kManifestsFolder, "revisions", to_string(algorithm)}));
 }
 
 Key Layout::tag_current_link(const RepositoryName& name, const Tag& tag) {
@@ -54,12 +60,14 @@ Key Layout::tag(const RepositoryName& name, const Tag& tag) {
   return Key(joined({"repositories", name.str(), kManifestsFolder, "tags", tag.str()}));
 }
 
+Key Layout::uploads(const RepositoryName& name) { return Key(joined({"repositories", name.str(), kUploadsFolder})); }
+
 Key Layout::upload(const RepositoryName& name, const UploadId& id) {
-  return Key(joined({"repositories", name.str(), "_uploads", id.str()}));
+  return Key(joined({"repositories", name.str(), kUploadsFolder, id.str()}));
 }
 
 Key Layout::upload_data(const RepositoryName& name, const UploadId& id) {
-  return Key(joined({"repositories", name.str(), "_uploads", id.str(), "data"}));
+  return Key(joined({"repositories", name.str(), kUploadsFolder, id.str(), "data"}));
 }
 
 }  // namespace caisson::registry::store

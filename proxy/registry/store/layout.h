@@ -26,6 +26,9 @@ struct Layout {
   // Content: layers, configurations and manifests.
   static Key blob_data(const Digest& digest);
 
+  // A file of ours that registry:2 ignores: who links content holds it shared, collection holds it alone.
+  static Key lock();
+
   // The folder that all repositories are below.
   static Key repositories();
   static Key repository(const RepositoryName& name);
@@ -33,19 +36,22 @@ struct Layout {
   // Links: small files that hold a digest. What a link says decides, not the name of its folder.
   static Key layer_link(const RepositoryName& name, const Digest& digest);
   static Key revision_link(const RepositoryName& name, const Digest& digest);
+  static Key revisions(const RepositoryName& name, Algorithm algorithm);
   static Key tag_current_link(const RepositoryName& name, const Tag& tag);
   static Key tag_index_link(const RepositoryName& name, const Tag& tag, const Digest& digest);
 
   static Key tags(const RepositoryName& name);
   static Key tag(const RepositoryName& name, const Tag& tag);
 
-  // An upload's folder, and the bytes that it has so far.
+  // The folder of all uploads, an upload's folder, and the bytes that it has so far.
+  static Key uploads(const RepositoryName& name);
   static Key upload(const RepositoryName& name, const UploadId& id);
   static Key upload_data(const RepositoryName& name, const UploadId& id);
 };
 
-// Folders of a repository that say that it is one: blobs are linked below the first, manifests below the second.
+// Folders of a repository. The first two say that it is one: blobs are linked below the one, manifests below the other.
 inline constexpr std::string_view kLayersFolder = "_layers";
 inline constexpr std::string_view kManifestsFolder = "_manifests";
+inline constexpr std::string_view kUploadsFolder = "_uploads";
 
 }  // namespace caisson::registry::store

@@ -16,6 +16,16 @@ Result<bool> found(const Result<T>& result) {
   return result.error();
 }
 
+Result<std::string> manifest_data(const Store& store, const Digest& target) {
+  const Key key = Layout::blob_data(target);
+  auto bytes = store.driver().get(key, kLargestManifest);
+  if (bytes.ok() && bytes.value().empty()) {
+    store.report_once(key, "is an empty manifest, treated as absent");
+    return Error{ErrorCode::NotFound, "empty manifest " + target.str()};
+  }
+  return bytes;
+}
+
 }  // namespace
 
 Result<Digest> Repository::tagged(const Tag& tag) const {
@@ -25,13 +35,28 @@ Result<Digest> Repository::tagged(const Tag& tag) const {
 Result<std::string> Repository::manifest(const Digest& digest) const {
   auto target = store_->read_link(Layout::revision_link(name_, digest));
   if (!target.ok()) return std::move(target).error();
-  const Key key = Layout::blob_data(target.value());
-  auto bytes = store_->driver().get(key, kLargestManifest);
-  if (bytes.ok() && bytes.value().empty()) {
-    store_->report_once(key, "is an empty manifest");
-    return Error{ErrorCode::NotFound, "empty manifest " + target.value().str()};
+  if (auto renewed = store_->renew_lease(target.value()); !renewed.ok()) return std::move(renewed).error();
+  return manifest_data(*store_, target.value());
+}
+
+Result<std::string> Repository::peek_manifest(const Digest& digest) const {
+  auto target = store_->read_link(Layout::revision_link(name_, digest));
+  if (!target.ok()) return std::move(target).error();
+  return manifest_data(*store_, target.value());
+}
+
+Result<std::vector<Digest>> Repository::revisions() const {
+  std::vector<Digest> all;
+  for (const Algorithm algorithm : {Algorithm::Sha256, Algorithm::Sha512}) {
+    auto names = store_->driver().folders(Layout::revisions(name_, algorithm));
+    if (!names.ok() && names.error().code != ErrorCode::NotFound) return std::move(names).error();
+    if (!names.ok()) continue;
+    for (const std::string& hex : names.value()) {
+      auto digest = Digest::parse(std::string(to_string(algorithm)) + ':' + hex);
+      if (digest.ok()) all.push_back(std::move(digest).value());
+    }
   }
-  return bytes;
+  return all;
 }
 
 Result<bool> Repository::has_blob(const Digest& digest) const { return found(blob_size(digest)); }
@@ -39,6 +64,7 @@ Result<bool> Repository::has_blob(const Digest& digest) const { return found(blo
 Result<bool> Repository::has_manifest(const Digest& digest) const {
   auto target = store_->read_link(Layout::revision_link(name_, digest));
   if (!target.ok()) return found(target);
+  if (auto renewed = store_->renew_lease(target.value()); !renewed.ok()) return found(renewed);
   auto size = store_->driver().size(Layout::blob_data(target.value()));
   if (size.ok()) return size.value() > 0;
   return found(size);
@@ -64,6 +90,9 @@ Result<std::vector<Digest>> Repository::missing(const References& references) co
 // Content before links, links before tags: a crash in between leaves garbage, never a tag without its manifest.
 Result<std::vector<Digest>> Repository::put_manifest(const Digest& digest, std::string_view bytes,
                                                      const References& references, const std::vector<Tag>& tags) {
+  // What is found from here on stays until it is linked, also while collection runs.
+  auto held = store_->driver().hold_off_collection();
+  if (!held.ok()) return std::move(held).error();
   auto absent = missing(references);
   if (!absent.ok() || !absent.value().empty()) return absent;
   if (auto put = store_->driver().put(Layout::blob_data(digest), bytes); !put.ok()) return std::move(put).error();

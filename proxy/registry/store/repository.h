@@ -43,7 +43,7 @@ class Repository {
   Repository(Store& store, RepositoryName name) : store_(&store), name_(std::move(name)) {}
   const RepositoryName& name() const noexcept { return name_; }
 
-  // Blobs.
+  // Blobs. Whoever was told a size may rely on the blob for a while: collection spares it.
   Result<std::uint64_t> blob_size(const Digest& digest) const;
   Result<std::unique_ptr<Content>> open_blob(const Digest& digest) const;
   // Makes a blob of `from` visible here too; no data moves.
@@ -62,6 +62,10 @@ class Repository {
   // Manifests.
   Result<Digest> tagged(const Tag& tag) const;
   Result<std::string> manifest(const Digest& digest) const;
+  // The same without a word to collection: for looking through all of them.
+  Result<std::string> peek_manifest(const Digest& digest) const;
+  // All that there may be, sorted; some of them may be gone, which peek_manifest() tells.
+  Result<std::vector<Digest>> revisions() const;
   // Stores the manifest, then points the tags at it. Returns what it refers to and the repository lacks: when that is
   // not empty, nothing was stored. REQUIRES: `digest` is that of `bytes`.
   Result<std::vector<Digest>> put_manifest(const Digest& digest, std::string_view bytes, const References& references,

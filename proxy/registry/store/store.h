@@ -5,9 +5,11 @@
 // Threading: any number of threads and, on one root, processes. Every call may block: BlockingPool.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -31,6 +33,14 @@ class Store {
   // Repositories behind `after` ("" for all), at most `limit`, in the order of compare_components.
   Result<Page> catalog(std::string_view after, std::size_t limit) const;
 
+  // Removes uploads that began before `before` and that nobody has open, in all repositories, until told to stop; a
+  // dry run only counts. How many. What cannot be removed is reported, and stays.
+  Result<std::size_t> purge_uploads(std::chrono::system_clock::time_point before, bool dry_run,
+                                    const std::stop_token& stop);
+
+  // The first repository in the order of the catalog that has the blob; NotFound when none has.
+  Result<RepositoryName> repository_with(const Digest& blob);
+
   // For Repository and Upload:
 
   Driver& driver() noexcept { return *driver_; }
@@ -41,6 +51,9 @@ class Store {
   // registry:2: that is reported, once.
   Result<Digest> read_link(const Key& link) const;
   Result<void> write_link(const Key& link, const Digest& target) { return driver_->put(link, target.str()); }
+
+  // Before anybody is told that this content is there. NotFound when it is not.
+  Result<void> renew_lease(const Digest& target) const;
 
   // Logs a fault of the stored data under this key, the first time that it is met.
   void report_once(const Key& key, std::string_view fault) const;
