@@ -797,3 +797,30 @@ TEST_CASE("a backend that does not switch gets no tunnel, and what comes next is
   CHECK(read_answer(client).status == 403);
   CHECK_FALSE(stage.backend.was_called());
 }
+
+TEST_CASE("with several loops, each client gets the answers to its own questions") {
+  const auto port = free_port();
+  RecordingBackend backend;
+  Server server("worker_processes 4;",
+                proxying(port, backend.port()) + "server { listen 127.0.0.1:" + std::to_string(port) +
+                    "; server_name echo; location / { return 200 \"$request_uri $http_x_client\"; } }");
+  server.start();
+  std::array<int, 8> right{};
+  std::vector<std::thread> clients;
+  for (std::size_t i = 0; i < right.size(); ++i) {
+    clients.emplace_back([&, i] {
+      for (int connection = 0; connection < 5; ++connection) {
+        Wire wire = Wire::to(port);
+        for (int n = 0; n < 20; ++n) {
+          const std::string path = "/" + std::to_string(n);
+          const std::string who = std::to_string(i);
+          wire.send("GET " + path + " HTTP/1.1\r\nHost: echo\r\nX-Client: " + who + "\r\n\r\n" + get_request(path));
+          if (read_answer(wire).body == path + ' ' + who && read_answer(wire).body == "ok") ++right[i];
+        }
+      }
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  for (const int n : right) CHECK(n == 100);
+  CHECK(backend.take().size() == 800);
+}

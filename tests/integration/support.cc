@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -229,6 +231,13 @@ Server::~Server() {
   if (!master_) return;
   master_->signal(SIGTERM);
   master_->wait();
+  // What a sanitizer finds in a worker shows in no answer.
+  const std::string said = master_->errors();
+  for (const std::string_view finding : {"Sanitizer: ", "runtime error: "}) {
+    if (said.find(finding) == std::string::npos) continue;
+    std::fputs(said.c_str(), stderr);
+    std::abort();
+  }
 }
 
 void Server::configure(std::string_view http, std::string_view main) const {
