@@ -19,7 +19,7 @@
 // With its changelist libevent takes a closed descriptor out of epoll late, when another thread may have got that
 // number anew. The kernel has forgotten the old one and says ENOENT; ThreadSanitizer takes it for a race on the
 // descriptor.
-extern "C" const char* __tsan_default_suppressions() { return "race:^epoll_ctl$\n"; }
+extern "C" const char* __tsan_default_suppressions() { return "race:^__interceptor_epoll_ctl$\n"; }
 #endif
 
 namespace caisson::async {
@@ -47,9 +47,9 @@ struct Loop::Shared {
   }
 };
 
-// The wait for a peer's FIN or reset. libevent 2.1 tells EV_CLOSED only for a FIN: a reset (EPOLLERR) counts as
+// The watch for a peer's FIN or reset. libevent 2.1 tells EV_CLOSED only for a FIN: a reset (EPOLLERR) counts as
 // readable and writable, and where neither is waited for, its level-triggered epoll reports it for ever, and
-// event_base_loop() spins without returning. So these waits stand in an epoll instance of their own, edge-triggered,
+// event_base_loop() spins without returning. So these watches stand in an epoll instance of their own, edge-triggered,
 // which the loop watches like any other descriptor.
 struct Loop::Closures {
   explicit Closures(event_base* base) : epoll(::epoll_create1(EPOLL_CLOEXEC)) {
@@ -241,8 +241,15 @@ Pollable::~Pollable() {
 
 void Pollable::on_peer_closed() noexcept {
   peer_closed_ = true;
-  Wait* waiting = std::exchange(slot(Direction::Closed).waiting, nullptr);
-  if (waiting != nullptr) waiting->finish(Wait::Outcome::Ready);
+  if (on_close_ != nullptr) on_close_->cancel();
+}
+
+void Pollable::cancel_when_closed(CancelScope* scope) {
+  on_close_ = scope;
+  if (scope == nullptr) return;
+  if (peer_closed_) return scope->cancel();
+  if (!watched_) loop_.closures_->watch(*this, fd_);
+  watched_ = true;
 }
 
 void Pollable::FreeEvent::operator()(event* e) const noexcept { event_free(e); }
@@ -250,13 +257,6 @@ void Pollable::FreeEvent::operator()(event* e) const noexcept { event_free(e); }
 void Pollable::Wait::start() {
   Slot& slot = owner_.slot(direction_);
   assert(slot.waiting == nullptr);
-  if (direction_ == Direction::Closed) {
-    if (owner_.peer_closed_) return finish(Outcome::Ready);
-    if (!owner_.watched_) owner_.loop_.closures_->watch(owner_, owner_.fd_);
-    owner_.watched_ = true;
-    slot.waiting = this;
-    return;
-  }
   if (!slot.registration) {
     // Reads stay registered between waits (see on_event): a socket that is waited for time and again costs no
     // epoll_ctl.

@@ -68,7 +68,7 @@ class Loop {
  private:
   friend class Pollable;
   struct Shared;    // what post() touches from other threads
-  struct Closures;  // who waits for its peer to close
+  struct Closures;  // whose peers are watched for their close
   struct Root;
   struct FreeBase {
     void operator()(event_base* base) const noexcept;
@@ -141,7 +141,7 @@ class Pollable {
   Pollable(const Pollable&) = delete;
   Pollable& operator=(const Pollable&) = delete;
 
-  enum class Direction : unsigned char { Read, Write, Closed };
+  enum class Direction : unsigned char { Read, Write };
 
   class Wait final : public Suspension {
    public:
@@ -162,8 +162,10 @@ class Pollable {
   // co_await: throws TimedOut after `limit` without an event, Cancelled.
   Wait readable(Loop::Milliseconds limit = no_timeout) noexcept { return {*this, Direction::Read, limit}; }
   Wait writable(Loop::Milliseconds limit = no_timeout) noexcept { return {*this, Direction::Write, limit}; }
-  // The peer closed its side (FIN or reset), also when unread bytes stand before that.
-  Wait closed() noexcept { return {*this, Direction::Closed, no_timeout}; }
+  // From now on `scope` is cancelled as soon as the peer closes its side (FIN or reset), also when unread bytes stand
+  // before that; at once when it is known to have done so. Null: no more. A wait without a coroutine, since every
+  // request has one and hardly any ends by it. REQUIRES: taken back before the scope dies.
+  void cancel_when_closed(CancelScope* scope);
 
  private:
   friend struct Loop::Closures;
@@ -180,7 +182,8 @@ class Pollable {
 
   Loop& loop_;
   int fd_;
-  Slot slots_[3];
+  Slot slots_[2];
+  CancelScope* on_close_ = nullptr;
   bool watched_ = false;      // the loop's Closures know the descriptor
   bool peer_closed_ = false;  // they have told
 };

@@ -125,8 +125,6 @@ std::size_t Socket::write_now(std::span<const iovec> parts) noexcept {
 
 async::Task<void> Socket::wait_readable(Milliseconds idle) { co_await poll_.readable(idle); }
 
-async::Task<void> Socket::wait_closed() { co_await poll_.closed(); }
-
 void Socket::half_close() noexcept { ::shutdown(fd_.get(), SHUT_WR); }
 
 void Socket::reset_on_close() noexcept {
@@ -175,8 +173,6 @@ async::Task<void> PlainTransport::write(std::span<const std::span<const std::byt
 }
 
 async::Task<void> PlainTransport::wait_readable(Milliseconds idle) { return socket_.wait_readable(idle); }
-
-async::Task<void> PlainTransport::wait_closed() { return socket_.wait_closed(); }
 
 async::Task<void> PlainTransport::shutdown(Milliseconds) {
   socket_.half_close();

@@ -32,7 +32,7 @@ class Socket {
   // Writes what goes out without waiting, for last words: errors are ignored.
   std::size_t write_now(std::span<const iovec> parts) noexcept;
   async::Task<void> wait_readable(Milliseconds idle);
-  async::Task<void> wait_closed();
+  void cancel_when_closed(async::CancelScope* scope) { poll_.cancel_when_closed(scope); }
   // Returns at once, unless this socket was always ready and has moved its share within this turn of the loop: then the
   // others have theirs first.
   async::Task<void> take_turns();
@@ -72,7 +72,7 @@ class PlainTransport final : public Transport {
   async::Task<void> write(std::span<const std::span<const std::byte>> pieces, Milliseconds idle) override;
   async::Task<void> wait_readable(Milliseconds idle) override;
   bool has_pending() const noexcept override { return false; }
-  async::Task<void> wait_closed() override;
+  void cancel_when_closed(async::CancelScope* scope) override { socket_.cancel_when_closed(scope); }
   async::Task<void> shutdown(Milliseconds idle) override;
   void reset() noexcept override { socket_.reset_on_close(); }
   int fd() const noexcept override { return socket_.fd(); }

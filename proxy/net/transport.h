@@ -4,8 +4,8 @@
 // whose peer is always ready still lets its loop turn after some hundred KiB.
 //
 // Ownership: owns its descriptor; the destructor closes it. What waits on a transport ends before it is destroyed.
-// Threading: one loop. At the same time at most one read() or wait_readable(), one write() or shutdown(), one
-//            wait_closed().
+// Threading: one loop. At the same time at most one read() or wait_readable(), and one write() or
+//            shutdown().
 // Units:     bytes; `idle` is the longest time without progress, not a limit on the whole (async::no_timeout: none).
 // Errors:    ConnectionLost, async::TimedOut, async::Cancelled. After any of them from write(), how much went out is
 //            unknown: only reset() or destruction may follow. A read() that timed out or was cancelled may be repeated.
@@ -50,8 +50,9 @@ class Transport {
   // Bytes that came already stand in the transport: the socket may never become readable for them.
   virtual bool has_pending() const noexcept = 0;
 
-  // Returns when the peer has closed its side or reset the connection, also while unread bytes stand before that.
-  virtual async::Task<void> wait_closed() = 0;
+  // From now on `scope` is cancelled as soon as the peer closes its side or resets the connection, also while unread
+  // bytes stand before that. Null: no more. REQUIRES: taken back before the scope dies.
+  virtual void cancel_when_closed(async::CancelScope* scope) = 0;
 
   // Says that nothing more will be written (TLS: close_notify), and half-closes. Reading goes on.
   virtual async::Task<void> shutdown(Milliseconds idle) = 0;

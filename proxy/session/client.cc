@@ -13,14 +13,6 @@ constexpr net::Milliseconds linger_in_all{30'000};
 constexpr net::Milliseconds linger_idle{5'000};
 constexpr std::uint64_t most_drained = 1024 * 1024;
 
-// Ends when the client closes its side although it has sent its whole request: nobody waits for the answer any more.
-async::Task<void> client_leaves(H1Body& body, net::Transport& transport) {
-  co_await body.ended().wait();
-  co_await transport.wait_closed();
-}
-
-async::Task<void> answer(http::Handler& handler, http::Exchange& exchange) { co_await handler.handle(exchange); }
-
 async::Task<void> read_away(Input& input) {
   for (;;) {
     const bool more = co_await input.fill(linger_idle);
@@ -82,7 +74,8 @@ async::Task<bool> Client::wait_for_request() {
   if (idle_.draining() && info_.requests > 0) co_return false;
   async::CancelScope* outer = co_await async::current_scope();
   async::CancelScope scope(outer);
-  idle_.waiting_.insert(&scope);
+  // Who has not asked for anything yet may be just about to: a graceful stop answers one request, as nginx does.
+  if (info_.requests > 0) idle_.waiting_.insert(&scope);
   bool come = true;
   try {
     auto wait = async::under(scope, input_.wait(wait_limit_));
@@ -123,6 +116,8 @@ async::Task<Client::Next> Client::serve_request() {
   if (broken) head.body = http::BodySize::none();
   ++info_.requests;
 
+  async::CancelScope* outer = co_await async::current_scope();
+  async::CancelScope scope(outer);
   H1Body body(input_, *transport_, head.body, !broken && http::h1::expects_continue(head));
   H1Responder::Request request;
   request.version = head.version;
@@ -147,14 +142,12 @@ async::Task<Client::Next> Client::serve_request() {
   body.follow(exchange.policy());
   responder.follow(exchange.policy(), exchange.traffic());
 
+  body.cancel_when_abandoned(scope);
+
   bool failed = false;
   try {
-    auto outcome = co_await async::any(answer(handler_, exchange), client_leaves(body, *transport_));
-    failed = outcome.index() == 1;
-  } catch (const http::PeerGone&) {
-    failed = true;
-  } catch (const async::TimedOut&) {
-    failed = true;
+    auto answering = async::under(scope, handler_.handle(exchange));
+    co_await answering;
   } catch (const std::exception&) {  // the handler has logged it
     failed = true;
   }
@@ -176,8 +169,11 @@ async::Task<Client::Next> Client::settle(H1Body& body, const H1Responder& respon
   }
   if (!body.done()) {
     // The rest of a body must never be read as a request (CVE-2025-4366).
-    auto reading = async::with_deadline(linger_in_all, drain(body));
-    co_await reading;
+    try {
+      auto reading = async::with_deadline(linger_in_all, drain(body));
+      co_await reading;
+    } catch (const http::BadMessage&) {  // broken chunks: nobody knows where the next request begins
+    }
     if (!body.done()) co_return Next::Linger;
   }
   co_return Next::Request;

@@ -18,7 +18,7 @@
 
 namespace caisson::session {
 
-// The connections of one loop that wait for a request, so that a graceful stop can end just these.
+// The connections of one loop that wait for another request, so that a graceful stop can end just these.
 //
 // Threading: one loop.
 class IdleConnections {

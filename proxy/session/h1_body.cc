@@ -1,5 +1,6 @@
 #include "session/h1_body.h"
 
+#include "async/loop.h"
 #include "base/text.h"
 
 namespace caisson::session {
@@ -37,18 +38,27 @@ async::Task<std::span<const std::byte>> H1Body::read() {
       throw http::BadMessage(400, "client sent invalid chunked body");
     }
     if (!step.data.empty()) {
-      if (decoder_.done()) ended_.set();
+      if (decoder_.done()) ended();
       co_return text::bytes_of(step.data);
     }
   }
-  ended_.set();
+  ended();
   co_return std::span<const std::byte>();
+}
+
+void H1Body::cancel_when_abandoned(async::CancelScope& scope) {
+  abandoned_ = &scope;
+  if (decoder_.done()) ended();
+}
+
+void H1Body::ended() {
+  if (abandoned_ != nullptr && !raw_) transport_.cancel_when_closed(abandoned_);
 }
 
 void H1Body::become_raw() noexcept {
   raw_ = true;
   decoder_ = http::h1::BodyDecoder(http::BodySize::until_close());
-  ended_.reset();
+  transport_.cancel_when_closed(nullptr);  // the handler reads what is the end now
 }
 
 }  // namespace caisson::session

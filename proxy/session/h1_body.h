@@ -3,7 +3,7 @@
 // Ownership: borrows the input and the transport of its connection. Threading: one loop.
 #pragma once
 
-#include "async/loop.h"
+#include "async/cancel.h"
 #include "http/body.h"
 #include "http/exchange.h"
 #include "http/h1/body_decoder.h"
@@ -15,9 +15,10 @@ class H1Body final : public http::BodyReader {
  public:
   // `expects_continue`: the client waits for "100 Continue" before it sends; the first read() says it.
   H1Body(Input& input, net::Transport& transport, http::BodySize size, bool expects_continue)
-      : input_(input), transport_(transport), size_(size), decoder_(size), expects_continue_(expects_continue) {
-    if (decoder_.done()) ended_.set();
-  }
+      : input_(input), transport_(transport), size_(size), decoder_(size), expects_continue_(expects_continue) {}
+  ~H1Body() override { transport_.cancel_when_closed(nullptr); }
+  H1Body(const H1Body&) = delete;
+  H1Body& operator=(const H1Body&) = delete;
   // The idle limits of the location that answers; set before the first read().
   void follow(const http::ConnectionPolicy& policy) noexcept { policy_ = &policy; }
 
@@ -33,16 +34,19 @@ class H1Body final : public http::BodyReader {
   void become_raw() noexcept;
   // More bytes than this are still to come for certain.
   bool more_than(std::uint64_t bytes) const noexcept { return decoder_.known_rest() > bytes; }
-  // Set when the body has been read to its end.
-  async::Signal& ended() noexcept { return ended_; }
+  // Cancels `scope` when the client closes its side although it has sent its whole request: nobody waits for the answer
+  // any more. REQUIRES: the scope outlives this.
+  void cancel_when_abandoned(async::CancelScope& scope);
 
  private:
+  void ended();
+
   Input& input_;
   net::Transport& transport_;
   http::BodySize size_;
   http::h1::BodyDecoder decoder_;
   const http::ConnectionPolicy* policy_ = nullptr;
-  async::Signal ended_;
+  async::CancelScope* abandoned_ = nullptr;
   bool expects_continue_;
   bool response_began_ = false;
   bool raw_ = false;

@@ -214,7 +214,7 @@ Task<void> TlsTransport::wait_readable(Milliseconds idle) {
 
 bool TlsTransport::has_pending() const noexcept { return wire_->has_input() || SSL_pending(ssl_.get()) > 0; }
 
-Task<void> TlsTransport::wait_closed() { return wire_->socket().wait_closed(); }
+void TlsTransport::cancel_when_closed(async::CancelScope* scope) { wire_->socket().cancel_when_closed(scope); }
 
 Task<void> TlsTransport::shutdown(Milliseconds idle) {
   if (open_ && failure_.empty()) {

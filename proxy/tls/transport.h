@@ -60,7 +60,7 @@ class TlsTransport final : public net::Transport {
   async::Task<void> write(std::span<const std::span<const std::byte>> pieces, net::Milliseconds idle) override;
   async::Task<void> wait_readable(net::Milliseconds idle) override;
   bool has_pending() const noexcept override;
-  async::Task<void> wait_closed() override;
+  void cancel_when_closed(async::CancelScope* scope) override;
   async::Task<void> shutdown(net::Milliseconds idle) override;
   void reset() noexcept override;
   int fd() const noexcept override;

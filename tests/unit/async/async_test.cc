@@ -11,8 +11,10 @@
 #include "async/loop.h"
 #include "async/pool.h"
 #include "base/handle.h"
+#include "unit/async/peer_closes.h"
 
 using namespace caisson;
+using caisson::async_test::peer_closes;
 using namespace caisson::async;
 using namespace std::chrono_literals;
 
@@ -152,7 +154,7 @@ TEST_CASE("a descriptor becomes readable, times out, and tells that its peer clo
       co_await poll.readable(10s);
       log += "readable ";
       peer.reset();
-      co_await poll.closed();
+      co_await peer_closes(poll);
       log += "closed";
     }(loop, a.get(), b, seen);
   });
@@ -181,14 +183,13 @@ TEST_CASE("a reset ends the wait for the peer's close, also with unread bytes be
       REQUIRE(::write(other.get(), "x", 1) == 1);
       const linger now{1, 0};
       REQUIRE(::setsockopt(other.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now) == 0);
-      const auto outcome = co_await any([](Pollable& p) -> Task<void> { co_await p.closed(); }(poll),
-                                        [](Loop& inner, Fd& end) -> Task<void> {
-                                          co_await inner.sleep_for(1ms);  // the wait stands before the reset comes
-                                          end.reset();
-                                          co_await inner.sleep_for(10s);
-                                        }(l, other));
+      const auto outcome = co_await any(peer_closes(poll), [](Loop& inner, Fd& end) -> Task<void> {
+        co_await inner.sleep_for(1ms);  // the wait stands before the reset comes
+        end.reset();
+        co_await inner.sleep_for(10s);
+      }(l, other));
       if (outcome.index() == 0) ++count;
-      co_await poll.closed();  // what is over stays over
+      co_await peer_closes(poll);  // what is over stays over
       ++count;
     }(loop, accepted.get(), peer, seen);
   });

@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "base/text.h"
+#include "unit/async/peer_closes.h"
 #include "unit/net/net_fixture.h"
 
 using namespace caisson;
+using caisson::async_test::peer_closes;
 using namespace caisson::net;
 using namespace caisson::net_test;
 using namespace std::chrono_literals;
@@ -104,7 +106,7 @@ TEST_CASE("reading and writing end with TimedOut when nothing moves") {
   CHECK(timeouts == 3);
 }
 
-TEST_CASE("a reset is ConnectionLost, for who reads and for who writes, and ends wait_closed") {
+TEST_CASE("a reset is ConnectionLost, for who reads and for who writes, and cancels who watches") {
   std::string read_said;
   std::string write_said;
   bool told = false;
@@ -116,7 +118,7 @@ TEST_CASE("a reset is ConnectionLost, for who reads and for who writes, and ends
         PlainTransport right(l, std::move(b));
         right.reset();
       }
-      co_await left.wait_closed();
+      co_await peer_closes(left);
       closed = true;
       std::array<std::byte, 16> buffer{};
       try {
@@ -136,7 +138,7 @@ TEST_CASE("a reset is ConnectionLost, for who reads and for who writes, and ends
   CHECK(write_said == "send() failed (32: Broken pipe)");
 }
 
-TEST_CASE("wait_closed sees the peer's FIN behind unread bytes, which can still be read") {
+TEST_CASE("the watch for the peer's close sees a FIN behind unread bytes, which can still be read") {
   std::string rest;
   run([&](Loop& loop) -> Task<void> {
     return [](Loop& l, std::string& in) -> Task<void> {
@@ -144,7 +146,7 @@ TEST_CASE("wait_closed sees the peer's FIN behind unread bytes, which can still 
       PlainTransport left(l, std::move(a));
       PlainTransport right(l, std::move(b));
       co_await write_all(left, "goodbye");
-      co_await right.wait_closed();
+      co_await peer_closes(right);
       in = co_await read_all(right);
     }(loop, rest);
   });

@@ -267,3 +267,78 @@ TEST_CASE("draining ends connections that wait and lets the one in hand finish")
   }(world, answer));
   CHECK(count(answer, "HTTP/1.1 200") == 1);
 }
+
+TEST_CASE("a client that leaves after its body was taken cancels the work") {
+  bool cancelled = false;
+  World world([&cancelled](http::Exchange& exchange) -> async::Task<void> {
+    return [](http::Exchange& e, bool& seen) -> async::Task<void> {
+      while (!(co_await e.body().read()).empty()) continue;
+      try {
+        co_await async::Loop::current().sleep_for(1h);
+      } catch (const async::Cancelled&) {
+        seen = true;
+        throw;
+      }
+    }(exchange, cancelled);
+  });
+  world.run([](World& w) -> async::Task<void> {
+    co_await w.peer->write(text::bytes_of("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"), 5s);
+    while (w.handler.requests == 0) co_await async::Loop::current().sleep_for(1ms);
+    w.peer.reset();
+  }(world));
+  CHECK(cancelled);
+}
+
+TEST_CASE("broken chunks in a body that nobody wanted end the connection in order, and are no failure of ours") {
+  World world([](http::Exchange& e) { return refuse_unread(e); });
+  const std::string answer = world.ask(
+      "PATCH /v2/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+      "GET /second HTTP/1.1\r\nHost: x\r\n\r\n");  // run() throws what escapes the client
+  CHECK(world.handler.requests == 1);
+  CHECK(count(answer, "HTTP/1.1 401") == 1);
+}
+
+TEST_CASE("draining answers a connection that has not asked yet") {
+  World world(echo);
+  std::string answer;
+  world.run([](World& w, std::string& in) -> async::Task<void> {
+    co_await async::Loop::current().sleep_for(1ms);  // the server's side waits for the first request
+    w.idle.drain();
+    co_await w.peer->write(text::bytes_of("GET /a HTTP/1.1\r\nHost: x\r\n\r\n"), 5s);
+    co_await w.read_all(in);
+    w.peer.reset();
+  }(world, answer));
+  CHECK(count(answer, "HTTP/1.1 200") == 1);
+  CHECK(count(answer, "Connection: close") == 1);
+}
+
+TEST_CASE("what a client sends just before it closes its side reaches the end of an upgraded connection") {
+  std::string heard;
+  World world([&heard](http::Exchange& exchange) -> async::Task<void> {
+    return [](http::Exchange& e, std::string& in) -> async::Task<void> {
+      http::ResponseHead head;
+      head.status = 101;
+      head.headers.set("Upgrade", "echo");
+      http::BodyWriter* writer = co_await e.respond_head(std::move(head));
+      co_await writer->flush();
+      co_await async::Loop::current().sleep_for(5ms);  // the words and the close are both there by now
+      for (;;) {
+        const auto slice = co_await e.body().read();
+        if (slice.empty()) break;
+        in += text::view_of(slice);
+      }
+      co_await writer->finish();
+    }(exchange, heard);
+  });
+  world.run([](World& w) -> async::Task<void> {
+    co_await w.peer->write(text::bytes_of("GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n"),
+                           5s);
+    co_await w.read_until("\r\n\r\n");
+    co_await w.peer->write(text::bytes_of("last words"), 5s);
+    co_await w.peer->shutdown(5s);
+    std::string rest;
+    co_await w.read_all(rest);
+    w.peer.reset();
+  }(world));
+  CHECK(heard == "last words");
+}

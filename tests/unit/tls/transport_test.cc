@@ -9,10 +9,12 @@
 
 #include "async/buffer.h"
 #include "base/text.h"
+#include "unit/async/peer_closes.h"
 #include "unit/tls/raw_client.h"
 #include "unit/tls/tls_fixture.h"
 
 using namespace caisson;
+using caisson::async_test::peer_closes;
 using namespace caisson::tls;
 using namespace caisson::tls_test;
 using namespace caisson::net_test;
@@ -139,7 +141,7 @@ TEST_CASE("a close_notify is the end of the stream, and only this side of it") {
     std::array<std::byte, 16> buffer;
     CHECK(co_await c.server->read(buffer, 10s) == 0);
     co_await c.server->wait_readable(10s);  // the end stays there to be read
-    co_await c.server->wait_closed();
+    co_await peer_closes(*c.server);
     co_await c.server->write(text::bytes_of("an answer"), 10s);
     CHECK(co_await read_text(*c.client, 9) == "an answer");
   });
