@@ -14,7 +14,7 @@ namespace caisson::auth {
 namespace {
 
 using observe::Level;
-using Refusal = std::optional<http::Answer>;
+using rules::AccessVerdict;
 
 constexpr std::string_view off = "off";
 
@@ -132,18 +132,18 @@ class BasicAuth final : public rules::AccessCheck {
     return settings.realm && settings.file;
   }
 
-  async::Task<Refusal> refuses(rules::RequestState& state) override;
+  async::Task<AccessVerdict> judge(rules::RequestState& state) override;
 };
 
-async::Task<Refusal> BasicAuth::refuses(rules::RequestState& state) {
+async::Task<AccessVerdict> BasicAuth::judge(rules::RequestState& state) {
   const auto& settings = state.settings<BasicAuthSettings>();
   const std::string realm = settings.realm->text.expand(state);
-  if (realm == off) co_return std::nullopt;
+  if (realm == off) co_return AccessVerdict::no_opinion();
 
   const auto credentials = BasicCredentials::of(state.exchange.request().headers);
   if (!credentials) {
     rules::log(state, Level::Info, "no user/password was provided for basic authentication");
-    co_return challenge(realm);
+    co_return AccessVerdict::refused(challenge(realm));
   }
 
   const BasicAuthRuntime& runtime = settings.file->runtime;
@@ -156,24 +156,24 @@ async::Task<Refusal> BasicAuth::refuses(rules::RequestState& state) {
   if (!users.ok()) {
     const bool missing = users.error().code == ErrorCode::NotFound;
     rules::log(state, missing ? Level::Error : Level::Crit, users.error().what);
-    co_return of_status(missing ? 403 : 500);
+    co_return AccessVerdict::refused(of_status(missing ? 403 : 500));
   }
 
-  const std::string& source = state.exchange.connection().client_address;
+  const std::string& source = state.exchange.client_address();
   const Verdict verdict =
       co_await runtime.verifier->verify(users.value(), credentials->user, credentials->password.view(), source);
   switch (verdict.outcome) {
     case Verdict::Outcome::Accepted:
       state.exchange.set_user(credentials->user);
-      co_return std::nullopt;
+      co_return AccessVerdict::granted();
     case Verdict::Outcome::Busy:
       rules::log(state, Level::Warn, "too many passwords are being checked");
-      co_return come_back_later(verdict.retry_after);
+      co_return AccessVerdict::refused(come_back_later(verdict.retry_after));
     case Verdict::Outcome::Denied:
       break;
   }
   rules::log(state, Level::Error, mismatch(*users.value(), credentials->user, path));
-  co_return challenge(realm);
+  co_return AccessVerdict::refused(challenge(realm));
 }
 
 }  // namespace

@@ -244,7 +244,6 @@ constexpr std::array directives = {
     DirectiveSpec{"server_names_hash_bucket_size", rules::Http, 1, 1, none, nullptr},
     DirectiveSpec{"variables_hash_max_size", rules::Http, 1, 1, none, nullptr},
     DirectiveSpec{"variables_hash_bucket_size", rules::Http, 1, 1, none, nullptr},
-    DirectiveSpec{"log_not_found", everywhere, 1, 1, none, nullptr},
     DirectiveSpec{"log_subrequest", everywhere, 1, 1, none, nullptr},
 };
 

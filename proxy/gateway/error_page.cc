@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "rules/loader.h"
 #include "rules/phases.h"
+#include "rules/setters.h"
 
 namespace caisson::gateway {
 
@@ -17,7 +18,11 @@ namespace {
 
 struct ErrorPages {
   std::optional<std::map<unsigned, ErrorPage>> by_status;
-  void inherit(const ErrorPages& outer) { rules::inherit(by_status, outer.by_status); }
+  std::optional<bool> recursive;
+  void inherit(const ErrorPages& outer) {
+    rules::inherit(by_status, outer.by_status);
+    rules::inherit(recursive, outer.recursive);
+  }
 };
 
 Result<void> add_error_page(Loader& loader, const Directive& d) {
@@ -52,6 +57,8 @@ Result<void> add_error_page(Loader& loader, const Directive& d) {
 constexpr std::array directives = {
     DirectiveSpec{"error_page", rules::Http | rules::Server | rules::Location | rules::IfInLocation, 2,
                   rules::any_number, DirectiveSpec::Body::None, &add_error_page},
+    DirectiveSpec{"recursive_error_pages", rules::Http | rules::Server | rules::Location, 1, 1,
+                  DirectiveSpec::Body::None, &rules::set_flag<&ErrorPages::recursive>},
 };
 
 }  // namespace
@@ -62,6 +69,10 @@ const ErrorPage* find_error_page(const rules::Level& level, unsigned status) {
   const auto found = pages->find(status);
   return found == pages->end() ? nullptr : &found->second;
 }
+
+bool has_error_pages(const rules::Level& level) { return level.get<ErrorPages>().by_status.has_value(); }
+
+bool recursive_error_pages(const rules::Level& level) { return level.get<ErrorPages>().recursive.value_or(false); }
 
 void describe_error_page(rules::Language& language) { language.add_directives(directives); }
 

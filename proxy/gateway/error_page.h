@@ -16,6 +16,10 @@ struct ErrorPage {
 // The page for a status under the settings in force, or null.
 const ErrorPage* find_error_page(const rules::Level& level, unsigned status);
 
+// Whether any status has a page here, and whether the page of an error page's own error is looked for again.
+bool has_error_pages(const rules::Level& level);
+bool recursive_error_pages(const rules::Level& level);
+
 void describe_error_page(rules::Language& language);
 
 }  // namespace caisson::gateway

@@ -1,20 +1,26 @@
 #include "gateway/gateway.h"
 
 #include <exception>
+#include <utility>
 
-#include "base/text.h"
 #include "gateway/access_log.h"
+#include "gateway/access_rules.h"
 #include "gateway/body_limit.h"
 #include "gateway/core_directives.h"
 #include "gateway/core_settings.h"
+#include "gateway/disk.h"
+#include "gateway/document_root.h"
 #include "gateway/error_page.h"
 #include "gateway/host.h"
 #include "gateway/map.h"
 #include "gateway/redirect.h"
 #include "gateway/response_headers.h"
 #include "gateway/rewrite.h"
+#include "gateway/static_files.h"
 #include "gateway/tls_settings.h"
+#include "gateway/try_files.h"
 #include "gateway/variables.h"
+#include "http/target.h"
 #include "rules/request_log.h"
 
 namespace caisson::gateway {
@@ -24,8 +30,6 @@ using rules::RequestState;
 using Flow = rules::RewriteStep::Flow;
 
 namespace {
-
-constexpr unsigned most_cycles = 10;  // ngx_http_core_module: NGX_HTTP_MAX_URI_CHANGES
 
 Answer status_only(unsigned status) { return {status, {}, std::nullopt}; }
 
@@ -45,6 +49,17 @@ bool closes_connection(unsigned status) {
     default:
       return false;
   }
+}
+
+// Counts one more change of location. False: there were too many.
+bool take_move(RequestState& state) {
+  if (state.moves_left > 0) {
+    --state.moves_left;
+    return true;
+  }
+  rules::log(state, observe::Level::Error,
+             "rewrite or internal redirection cycle while processing \"" + state.path + '"');
+  return false;
 }
 
 // What an exception of a handler means, when nothing has been sent yet: the status for the client.
@@ -97,8 +112,8 @@ async::Task<std::optional<Answer>> Gateway::handle(http::Exchange& exchange) {
   http::ResponseHead sent;
   exchange.on_head([this, &state, &sent](http::ResponseHead& head) {
     if (state.override_status != 0) head.status = state.override_status;
-    if (!state.challenge.empty() && !head.headers.has("WWW-Authenticate")) {
-      head.headers.add("WWW-Authenticate", state.challenge);
+    for (const http::HeaderField& kept : state.kept_headers) {
+      if (!head.headers.has(kept.name)) head.headers.add(kept.name, kept.value);
     }
     for (const auto& stage : settings_.language.response_stages()) stage->edit(state, head);
     sent = head;
@@ -107,6 +122,7 @@ async::Task<std::optional<Answer>> Gateway::handle(http::Exchange& exchange) {
 
   std::exception_ptr broken;
   std::optional<Failure> failure;
+  http::EmptyBody no_body;
   try {
     co_await serve(state);
     state.completed = true;
@@ -115,7 +131,9 @@ async::Task<std::optional<Answer>> Gateway::handle(http::Exchange& exchange) {
   }
   if (failure && failure->answerable && !exchange.responded()) {
     try {
-      co_await render(state, status_only(failure->status));
+      exchange.filter_body(no_body);  // an error page has no use for what is broken
+      Refusal answer = co_await conclude(state, status_only(failure->status));
+      if (answer) co_await render(state, std::move(*answer));
     } catch (...) {
       broken = std::current_exception();
     }
@@ -153,7 +171,8 @@ void Gateway::enter(RequestState& state, const rules::Level& level) const {
   const http::ConnectionPolicy usual;
   policy.body_idle = core.client_body_timeout.value_or(usual.body_idle);
   policy.send_idle = core.send_timeout.value_or(usual.send_idle);
-  policy.keep_alive = core.keepalive_timeout.value_or(usual.keep_alive);
+  policy.keep_alive =
+      state.closes ? std::chrono::milliseconds::zero() : core.keepalive_timeout.value_or(usual.keep_alive);
   policy.keep_alive_requests = core.keepalive_requests.value_or(usual.keep_alive_requests);
   policy.chunked_allowed = core.chunked_transfer_encoding.value_or(true);
 }
@@ -162,70 +181,81 @@ async::Task<void> Gateway::serve(RequestState& state) const {
   for (const std::string& name : state.exchange.request().ignored) {
     rules::log(state, observe::Level::Info, "client sent invalid header line: \"" + name + "...\"");
   }
+  Refusal answer;
   if (const unsigned refused = state.exchange.refused(); refused != 0) {
     rules::log(state, observe::Level::Info, state.exchange.refusal());
-    co_return co_await render(state, status_only(refused));
+    answer = status_only(refused);
+  } else {
+    answer = co_await answer_from_server(state);
   }
-  Refusal answer = co_await answer_from_location(state);
-  if (answer) answer = co_await with_error_page(state, std::move(*answer));
+  answer = co_await conclude(state, std::move(answer));
   if (answer) co_await render(state, std::move(*answer));
 }
 
-// The rewrite phases, up to a location that stays, and then that location's access and content phases.
-async::Task<Gateway::Refusal> Gateway::answer_from_location(RequestState& state) const {
+// The server's rewrite phase, then location after location until one stays.
+async::Task<Gateway::Refusal> Gateway::answer_from_server(RequestState& state) const {
   Refusal answer;
   if (run_script(*state.server, state, answer) == Flow::Answer) co_return answer;
-  for (unsigned cycle = 0; cycle <= most_cycles; ++cycle) {
+  co_return co_await answer_from_location(state);
+}
+
+// The location's rewrite phase, up to a location that stays, and then that location's access and content phases.
+async::Task<Gateway::Refusal> Gateway::answer_from_location(RequestState& state) const {
+  Refusal answer;
+  for (;;) {
     const FoundLocation found = find_location(*state.server, state.path, state);
     if (found.location == nullptr) co_return co_await check_and_handle(state);
     enter(state, *found.location->level);
     if (state.settings<CoreSettings>().internal.value_or(false) && !state.internal) co_return status_only(404);
+    enter(state, level_for_method(*found.location->level, state.exchange.request().method));
     if (exceeds_body_limit(state)) co_return status_only(413);
     if (found.missing_slash) {
       Answer redirect = status_only(301);
-      std::string target = found.location->text;
+      std::string target = http::escaped_path(found.location->text);
       if (!state.args.empty()) target += '?' + state.args;
       redirect.headers.set("Location", absolute_location(state, std::move(target)));
       co_return redirect;
     }
     const std::string path_before = state.path;
-    const Flow flow = run_script(*found.location->level, state, answer);
+    const Flow flow = run_script(*state.level, state, answer);
     if (flow == Flow::Answer) co_return answer;
     const bool look_again = flow == Flow::Last || (flow == Flow::Next && state.path != path_before);
     if (!look_again) {
       enter(state, *state.level);  // an `if` may have brought its own settings
       co_return co_await check_and_handle(state);
     }
+    if (!take_move(state)) co_return status_only(500);
+    enter(state, *state.server);
   }
-  rules::log(state, observe::Level::Error,
-             "rewrite or internal redirection cycle while processing \"" + state.path + '"');
-  co_return status_only(500);
 }
 
 async::Task<Gateway::Refusal> Gateway::answer_from_named(RequestState& state, const Location& location) const {
-  enter(state, *location.level);
+  enter(state, level_for_method(*location.level, state.exchange.request().method));
   Refusal answer;
-  switch (run_script(*location.level, state, answer)) {
+  switch (run_script(*state.level, state, answer)) {
     case Flow::Answer:
       co_return answer;
     case Flow::Last:
       co_return co_await answer_from_location(state);
     default:
+      enter(state, *state.level);
       co_return co_await check_and_handle(state);
   }
 }
 
 async::Task<Gateway::Refusal> Gateway::check_and_handle(RequestState& state) const {
-  for (const auto& check : settings_.language.access_checks()) {
-    if (!check->applies(*state.level)) continue;
-    if (Refusal refusal = co_await check->refuses(state)) co_return refusal;
+  if (Refusal refusal = co_await check_access(state, settings_.language)) co_return refusal;
+  if (has_try_files(*state.level)) {
+    Refusal answer = co_await try_files(state);
+    if (answer || state.redirect_to) co_return answer;
   }
   co_return co_await run_handler(state);
 }
 
 async::Task<Gateway::Refusal> Gateway::run_handler(RequestState& state) const {
-  const auto& handler = state.settings<rules::Content>().handler;
-  if (!handler) co_return status_only(404);
+  static const std::shared_ptr<http::Handler> files = std::make_shared<StaticFiles>();
+  const auto& own = state.settings<rules::Content>().handler;
+  const std::shared_ptr<http::Handler>& handler = own ? own : files;
   LimitedBody limited(state.exchange.body(), state.settings<CoreSettings>().max_body());
   if (limited.needed()) state.exchange.filter_body(limited);
   std::exception_ptr thrown;
@@ -240,43 +270,60 @@ async::Task<Gateway::Refusal> Gateway::run_handler(RequestState& state) const {
   co_return answer;
 }
 
-async::Task<Gateway::Refusal> Gateway::with_error_page(RequestState& state, Answer answer) const {
-  for (unsigned cycle = 0; cycle < most_cycles; ++cycle) {
-    if (answer.status < 300 || state.error_page_used) co_return answer;
-    const ErrorPage* page = find_error_page(*state.level, answer.status);
-    if (page == nullptr) co_return answer;
-    if (const std::string* challenge = answer.headers.find("WWW-Authenticate")) state.challenge = *challenge;
-    state.error_page_used = true;
-    state.internal = true;
-    const std::string target = page->target.expand(state);
-    if (!target.starts_with('/') && !target.starts_with('@')) {
-      Answer redirect = status_only(page->status.value_or(302));
-      if (redirect.status < 301 || redirect.status > 308) redirect.status = 302;
-      redirect.headers.set("Location", target);
-      co_return redirect;
-    }
-    state.override_status = page->status.value_or(answer.status);
-    Refusal next;
-    if (target.starts_with('@')) {
-      const Location* named = find_named_location(*state.server, target);
-      if (named == nullptr) {
-        rules::log(state, observe::Level::Error, "could not find named location \"" + target + '"');
-        co_return status_only(500);
-      }
-      next = co_await answer_from_named(state, *named);
-    } else {
-      const std::size_t mark = target.find('?');
-      state.path = target.substr(0, mark);
-      state.args = mark == std::string::npos ? std::string() : target.substr(mark + 1);
-      state.rewritten = true;
-      http::RequestHead& request = state.exchange.mutable_request();
-      if (request.method != "HEAD") request.method = "GET";
-      next = co_await answer_from_location(state);
-    }
-    if (!next) co_return std::nullopt;
-    answer = std::move(*next);
+async::Task<Gateway::Refusal> Gateway::conclude(RequestState& state, Refusal answer) const {
+  for (;;) {
+    if (answer) answer = with_error_page(state, std::move(*answer));
+    if (answer || !state.redirect_to) co_return answer;
+    answer = co_await go_on(state);
   }
-  co_return answer;
+}
+
+// ngx_http_internal_redirect, ngx_http_named_location
+async::Task<Gateway::Refusal> Gateway::go_on(RequestState& state) const {
+  const std::string target = *std::exchange(state.redirect_to, std::nullopt);
+  const std::optional<std::string> args = std::exchange(state.redirect_args, std::nullopt);
+  state.internal = true;
+  if (!take_move(state)) co_return status_only(500);
+  if (target.starts_with('@')) {
+    const Location* named = find_named_location(*state.server, target);
+    if (named == nullptr) {
+      rules::log(state, observe::Level::Error, "could not find named location \"" + target + '"');
+      co_return status_only(500);
+    }
+    co_return co_await answer_from_named(state, *named);
+  }
+  const std::size_t mark = args ? std::string::npos : target.find('?');
+  state.path = target.substr(0, mark);
+  state.args = args ? *args : mark == std::string::npos ? std::string() : target.substr(mark + 1);
+  state.rewritten = true;
+  state.prefix_gone = false;
+  enter(state, *state.server);
+  co_return co_await answer_from_server(state);
+}
+
+// ngx_http_special_response_handler, ngx_http_send_error_page
+Gateway::Refusal Gateway::with_error_page(RequestState& state, Answer answer) const {
+  if (closes_connection(answer.status)) state.closes = true;
+  // `return CODE TEXT` has its page already (ngx_http_script_return_code).
+  if (answer.status < 300 || answer.body || state.error_page_used || state.moves_left == 0) return answer;
+  state.error_page_used = has_error_pages(*state.level) && !recursive_error_pages(*state.level);
+  const ErrorPage* page = find_error_page(*state.level, answer.status);
+  if (page == nullptr) return answer;
+  const std::string target = page->target.expand(state);
+  if (!target.starts_with('/') && !target.starts_with('@')) {
+    Answer redirect = status_only(page->status.value_or(302));
+    const bool redirects = redirect.status >= 301 && redirect.status <= 308 && redirect.status != 304;
+    if (!redirects) redirect.status = 302;
+    redirect.headers = std::move(answer.headers);
+    redirect.headers.set("Location", target);
+    return redirect;
+  }
+  for (const http::HeaderField& field : answer.headers) state.kept_headers.set(field.name, field.value);
+  state.override_status = page->status.value_or(answer.status);
+  http::RequestHead& request = state.exchange.mutable_request();
+  if (target.starts_with('/') && request.method != "HEAD") request.method = "GET";
+  state.redirect_to = target;
+  return std::nullopt;
 }
 
 async::Task<void> Gateway::render(RequestState& state, Answer answer) const {
@@ -287,8 +334,11 @@ async::Task<void> Gateway::render(RequestState& state, Answer answer) const {
   http::ResponseHead head;
   head.status = answer.status;
   head.headers = std::move(answer.headers);
-  if (closes_connection(head.status)) state.exchange.policy().keep_alive = std::chrono::milliseconds::zero();
+  if (state.closes || closes_connection(head.status)) {
+    state.exchange.policy().keep_alive = std::chrono::milliseconds::zero();
+  }
   std::string body;
+  if (!answer.body) state.override_status = 0;  // an error on the way to an error page shows itself
   if (answer.body) {
     body = std::move(*answer.body);
   } else if (auto page = http::error_page_body(head.status, server_name_for(state.settings<CoreSettings>()))) {
@@ -305,6 +355,11 @@ void describe(rules::Language& language) {
   describe_tls_settings(language);
   describe_locations(language);
   describe_rewrite(language);
+  describe_access_rules(language);
+  describe_try_files(language);
+  describe_disk(language);
+  describe_document_root(language);
+  describe_static_files(language);
   describe_map(language);
   describe_error_page(language);
   describe_response_headers(language);

@@ -28,12 +28,16 @@ class Gateway final : public http::Handler {
   void choose_host(rules::RequestState& state) const;
   void enter(rules::RequestState& state, const rules::Level& level) const;
   async::Task<void> serve(rules::RequestState& state) const;
+  async::Task<Refusal> answer_from_server(rules::RequestState& state) const;
   async::Task<Refusal> answer_from_location(rules::RequestState& state) const;
   async::Task<Refusal> answer_from_named(rules::RequestState& state, const Location& location) const;
   async::Task<Refusal> check_and_handle(rules::RequestState& state) const;
   async::Task<Refusal> run_handler(rules::RequestState& state) const;
-  // The answer with error_page applied, which may bring another one from another location; nothing when that responded.
-  async::Task<Refusal> with_error_page(rules::RequestState& state, http::Answer answer) const;
+  // Follows error pages and internal redirects until something has responded, or an answer is there to stay.
+  async::Task<Refusal> conclude(rules::RequestState& state, Refusal answer) const;
+  async::Task<Refusal> go_on(rules::RequestState& state) const;
+  // The answer, or nothing when an error page takes its place: state.redirect_to then says which.
+  Refusal with_error_page(rules::RequestState& state, http::Answer answer) const;
   async::Task<void> render(rules::RequestState& state, http::Answer answer) const;
 
   const rules::Settings& settings_;

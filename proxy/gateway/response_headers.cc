@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "gateway/core_settings.h"
+#include "gateway/http_date.h"
 #include "rules/loader.h"
 
 namespace caisson::gateway {
@@ -75,13 +76,6 @@ class OneVersionHeader final : public rules::ResponseStage {
     }
   }
 };
-
-std::string http_date(std::time_t at) {
-  std::tm parts{};
-  gmtime_r(&at, &parts);
-  char text[40];
-  return {text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts)};
-}
 
 // Server and Date stand first, as nginx sends them. A head that has them already (proxy_pass_header) keeps its own.
 class ServerAndDate final : public rules::ResponseStage {

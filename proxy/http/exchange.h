@@ -99,6 +99,16 @@ class Exchange {
   const std::string& client_host() const noexcept { return client_host_; }
   void set_client_host(std::string host) { client_host_ = std::move(host); }
 
+  // Who asks: the connection's other end, or whom a trusted proxy in between names (set_real_ip_from). Without a port.
+  const std::string& client_address() const noexcept {
+    return client_address_.empty() ? connection_.client_address : client_address_;
+  }
+  std::uint16_t client_port() const noexcept { return client_address_.empty() ? connection_.client_port : client_port_; }
+  void set_client_address(std::string address, std::uint16_t port) {
+    client_address_ = std::move(address);
+    client_port_ = port;
+  }
+
   // The user that an access check let in; empty: nobody asked.
   const std::string& user() const noexcept { return user_; }
   void set_user(std::string name) { user_ = std::move(name); }
@@ -137,6 +147,8 @@ class Exchange {
   Responder& responder_;
   const ConnectionInfo& connection_;
   std::string client_host_;
+  std::string client_address_;  // empty: the connection's
+  std::uint16_t client_port_ = 0;
   std::string user_;
   HeadStage head_stage_;
   Extension* extension_ = nullptr;

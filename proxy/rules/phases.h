@@ -36,14 +36,29 @@ struct RewriteScript {
   std::vector<std::unique_ptr<RewriteStep>> steps;
 };
 
-// Decides whether a request may go on: passwords, addresses.
+// What one access check says of a request.
+struct AccessVerdict {
+  enum class Kind {
+    NoOpinion,  // no rule fits, or the check is off here: it neither lets in nor keeps out
+    Granted,
+    Refused,  // with `answer`
+  };
+  Kind kind = Kind::NoOpinion;
+  http::Answer answer;
+
+  static AccessVerdict no_opinion() { return {}; }
+  static AccessVerdict granted() { return {Kind::Granted, {}}; }
+  static AccessVerdict refused(http::Answer answer) { return {Kind::Refused, std::move(answer)}; }
+};
+
+// Decides whether a request may go on: passwords, addresses. `satisfy` says whether all checks must agree or one is
+// enough; the gateway puts their verdicts together.
 class AccessCheck {
  public:
   virtual ~AccessCheck() = default;
   // Whether the check has anything to say under these settings. Cheap: it saves a coroutine.
   virtual bool applies(const Level& level) const = 0;
-  // Nothing: it may pass.
-  virtual async::Task<std::optional<http::Answer>> refuses(RequestState& state) = 0;
+  virtual async::Task<AccessVerdict> judge(RequestState& state) = 0;
 };
 
 // Looks at and changes a response head just before it leaves.

@@ -10,7 +10,7 @@ void log(RequestState& state, observe::Level level, std::string_view message, st
   const http::RequestHead& request = state.exchange.request();
   observe::LogContext context;
   context.connection = state.exchange.connection().serial;
-  context.client = state.exchange.connection().client_address;
+  context.client = state.exchange.client_address();
   context.server = state.server_name;
   context.request = request.line;
   context.upstream = upstream;

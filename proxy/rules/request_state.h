@@ -48,10 +48,12 @@ class RequestState final : public http::Exchange::Extension {
   bool internal = false;         // redirected by error_page, try_files, rewrite
   bool error_page_used = false;  // one error page a request, unless recursive_error_pages
   unsigned override_status = 0;  // what error_page makes of the status of the page that it brings; 0: as it is
-  std::string challenge;          // the WWW-Authenticate of an answer that error_page replaced: clients need it still
+  bool closes = false;           // the connection ends after this response, whatever the location says
   http::Headers kept_headers;    // of the answer that error_page replaced: a challenge, a Location
-  // Where a content handler that answers nothing sends the request on: a path with arguments, or "@name".
+  // Where a content handler that answers nothing sends the request on: "@name", or a path whose arguments stand behind
+  // its "?" unless redirect_args has them.
   std::optional<std::string> redirect_to;
+  std::optional<std::string> redirect_args;
   unsigned moves_left = 10;  // changes of location by rewrite, error_page, try_files; NGX_HTTP_MAX_URI_CHANGES
   bool completed = false;    // the response left whole
   unsigned failed_status = 0;    // what the log says when no head left: 499, 408, 400
@@ -63,7 +65,10 @@ class RequestState final : public http::Exchange::Extension {
   }
 
   // The status that was sent, or what stands for it in logs.
-  unsigned status() const noexcept { return exchange.responded() ? exchange.status() : failed_status; }
+  unsigned status() const noexcept {
+    if (exchange.responded()) return exchange.status();
+    return failed_status != 0 ? failed_status : override_status;
+  }
 
   // The variable's value now; index from VariableTable.
   Value variable(std::size_t index);

@@ -28,6 +28,22 @@ Result<std::string> take_name(std::string_view& rest) {
   return name;
 }
 
+// ngx_escape_uri with NGX_ESCAPE_ARGS: what would end or divide a query.
+void append_escaped(std::string& out, std::string_view text) {
+  constexpr std::string_view escaped = " #%&+;?";
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte > 0x20 && byte < 0x7f && escaped.find(c) == std::string_view::npos) {
+      out += c;
+    } else {
+      out += '%';
+      out += digits[byte >> 4];
+      out += digits[byte & 15];
+    }
+  }
+}
+
 }  // namespace
 
 Result<Template> Template::compile(std::string_view text, VariableTable& variables) {
@@ -61,7 +77,14 @@ Result<Template> Template::compile(std::string_view text, VariableTable& variabl
   return made;
 }
 
-std::string Template::expand(RequestState& state) const {
+Template Template::constant_text(std::string text) {
+  Template made;
+  made.source_ = text;
+  if (!text.empty()) made.pieces_.emplace_back(std::move(text));
+  return made;
+}
+
+std::string Template::expand(RequestState& state, CaptureForm form) const {
   std::string out;
   for (const Piece& piece : pieces_) {
     if (const auto* literal = std::get_if<std::string>(&piece)) {
@@ -70,7 +93,12 @@ std::string Template::expand(RequestState& state) const {
       if (const Value value = state.variable(variable->index)) out += *value;
     } else {
       const std::size_t group = std::get<Capture>(piece).group;
-      if (group < state.captures.size()) out += state.captures[group];
+      if (group >= state.captures.size()) continue;
+      if (form == CaptureForm::Plain) {
+        out += state.captures[group];
+      } else {
+        append_escaped(out, state.captures[group]);
+      }
     }
   }
   return out;

@@ -21,9 +21,14 @@ class Template {
   // "$name", "${name}", "$1" to "$9". The error is in nginx's words, without file and line.
   static Result<Template> compile(std::string_view text, VariableTable& variables);
 
-  std::string expand(RequestState& state) const;
+  // How "$1" and its like come out: as they were matched in the decoded path, or fit for a query or a redirect.
+  enum class CaptureForm : unsigned char { Plain, Escaped };
+  std::string expand(RequestState& state, CaptureForm form = CaptureForm::Plain) const;
   // A lone variable without a value gives nothing, so that "not found" and "empty" stay apart.
   Value value(RequestState& state) const;
+
+  // Text without variables.
+  static Template constant_text(std::string text);
 
   bool constant() const noexcept { return constant_; }
   const std::string& source() const noexcept { return source_; }

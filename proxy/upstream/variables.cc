@@ -93,7 +93,7 @@ Value of_pass(RequestState& state, std::string_view) {
 
 // ngx_http_proxy_add_x_forwarded_for_variable
 Value add_x_forwarded_for(RequestState& state, std::string_view) {
-  const std::string& client = state.exchange.connection().client_address;
+  const std::string& client = state.exchange.client_address();
   const auto before = state.exchange.request().headers.joined("X-Forwarded-For");
   return before ? *before + ", " + client : client;
 }

@@ -104,11 +104,11 @@ class Site {
   Task<void> run(rules::RequestState& state, Outcome& outcome) {
     for (const auto& check : language_.access_checks()) {
       if (!check->applies(*state.level)) continue;
-      const auto refusal = co_await check->refuses(state);
-      if (!refusal) continue;
-      outcome.status = refusal->status;
-      if (const std::string* value = refusal->headers.find("WWW-Authenticate")) outcome.challenge = *value;
-      if (const std::string* value = refusal->headers.find("Retry-After")) outcome.retry_after = *value;
+      const rules::AccessVerdict verdict = co_await check->judge(state);
+      if (verdict.kind != rules::AccessVerdict::Kind::Refused) continue;
+      outcome.status = verdict.answer.status;
+      if (const std::string* value = verdict.answer.headers.find("WWW-Authenticate")) outcome.challenge = *value;
+      if (const std::string* value = verdict.answer.headers.find("Retry-After")) outcome.retry_after = *value;
     }
   }
 

@@ -1,4 +1,4 @@
-// A gate over a configuration text, asked in memory: no sockets, no files.
+// A gate over a configuration text, asked in memory: no sockets, and no files but those that a test makes.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -6,6 +6,7 @@
 #include <string>
 
 #include "async/loop.h"
+#include "async/pool.h"
 #include "gateway/gateway.h"
 #include "http/exchange.h"
 #include "rules/loader.h"
@@ -55,7 +56,9 @@ class Gate {
   // `http` is the inside of the http block.
   explicit Gate(const std::string& http) : source_({{"/etc/test.conf", "events {}\nhttp {\n" + http + "\n}\n"}}) {
     gateway::describe(language_);
-    rules::Loader loader(language_, source_, {"/prefix/", "/etc/", "stderr"}, {});
+    rules::Services services;
+    services.disk = &disk_;
+    rules::Loader loader(language_, source_, {"/prefix/", "/etc/", "stderr"}, services);
     auto loaded = loader.load(config::parse(source_, "/etc/test.conf"));
     for (const Error& error : loaded.errors) errors += error.what + '\n';
     for (const std::string& warning : loaded.warnings) warnings += warning + '\n';
@@ -75,7 +78,7 @@ class Gate {
     head.body = request.body;
     head.line = request.method + ' ' + request.target + " HTTP/1.1";
     http::ConnectionInfo info;
-    info.client_address = "192.0.2.1";
+    info.client_address = client;
     info.server_address = "127.0.0.1";
     info.server_port = 80;
     http::EmptyBody body;
@@ -90,12 +93,14 @@ class Gate {
   std::string get(const std::string& target) { return ask({"GET", target}).body; }
   unsigned status(const std::string& target) { return ask({"GET", target}).head.status; }
 
+  std::string client = "192.0.2.1";  // who asks
   std::string errors;
   std::string warnings;
 
  private:
   static async::Task<void> serve(gateway::Gateway& gate, http::Exchange& exchange) { co_await gate.handle(exchange); }
 
+  async::BlockingPool disk_{1, 64};
   config::MemorySource source_;
   rules::Language language_;
   std::unique_ptr<rules::Settings> settings_;

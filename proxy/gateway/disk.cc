@@ -1,0 +1,110 @@
+#include "gateway/disk.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include "base/text.h"
+#include "rules/loader.h"
+
+namespace caisson::gateway {
+
+namespace {
+
+constexpr std::size_t slice = 64 * 1024;
+
+FileFacts facts_of(const struct stat& info) {
+  FileFacts facts;
+  facts.kind = S_ISREG(info.st_mode)   ? FileFacts::Kind::File
+               : S_ISDIR(info.st_mode) ? FileFacts::Kind::Folder
+                                       : FileFacts::Kind::Other;
+  facts.size = static_cast<std::uint64_t>(info.st_size);
+  facts.modified = info.st_mtime;
+  return facts;
+}
+
+OpenedFile failed(int error) {
+  OpenedFile opened;
+  opened.error = error;
+  return opened;
+}
+
+OpenedFile open_now(const FileName& name) {
+  if (leaves_folder(name)) return failed(ENOENT);
+  // O_NONBLOCK: opening a FIFO would wait for its writer.
+  OpenedFile opened;
+  opened.fd.reset(::open(name.path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!opened.fd) return failed(errno);
+  struct stat info {};
+  if (::fstat(opened.fd.get(), &info) != 0) return failed(errno);
+  opened.facts = facts_of(info);
+  return opened;
+}
+
+OpenedFile look_now(const FileName& name) {
+  if (leaves_folder(name)) return failed(ENOENT);
+  struct stat info {};
+  if (::stat(name.path.c_str(), &info) != 0) return failed(errno);
+  OpenedFile seen;
+  seen.facts = facts_of(info);
+  return seen;
+}
+
+}  // namespace
+
+bool leaves_folder(const FileName& name) {
+  if (name.path.find('\0') != std::string::npos) return true;
+  // From the last slash of the configured part on: "alias /b/;" and "../x" make a ".." there.
+  const std::string_view path = name.path;
+  const std::size_t slash = path.substr(0, name.own).rfind('/');
+  const std::string_view own_tail = path.substr(slash == std::string_view::npos ? 0 : slash);
+  for (const std::string_view part : text::split(own_tail, '/')) {
+    if (part == ".." && part.data() + part.size() > path.data() + name.own) return true;
+  }
+  return false;
+}
+
+async::Task<OpenedFile> open_file(async::BlockingPool& pool, FileName name) {
+  auto work = [name = std::move(name)] { return open_now(name); };
+  co_return co_await pool.run(std::move(work));
+}
+
+async::Task<OpenedFile> look_at_file(async::BlockingPool& pool, FileName name) {
+  auto work = [name = std::move(name)] { return look_now(name); };
+  co_return co_await pool.run(std::move(work));
+}
+
+async::Task<std::span<const std::byte>> FileReader::read(std::uint64_t offset, std::uint64_t most) {
+  buffer_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(most, slice)));
+  const auto at = static_cast<off_t>(offset);
+  if (cache_known_) {
+    iovec part{buffer_.data(), buffer_.size()};
+    const ssize_t got = ::preadv2(fd_, &part, 1, at, RWF_NOWAIT);
+    if (got >= 0) co_return std::span<const std::byte>(buffer_).first(static_cast<std::size_t>(got));
+    if (errno != EAGAIN) cache_known_ = false;  // EOPNOTSUPP: tmpfs, overlay
+  }
+  auto work = [fd = fd_, into = buffer_.data(), size = buffer_.size(), at] {
+    const ssize_t got = ::pread(fd, into, size, at);
+    if (got < 0) throw std::system_error(errno, std::generic_category(), "pread()");
+    return static_cast<std::size_t>(got);
+  };
+  const std::size_t got = co_await pool_.run(std::move(work));
+  co_return std::span<const std::byte>(buffer_).first(got);
+}
+
+namespace {
+
+Result<void> take_pool(rules::Loader& loader, rules::Level& main) {
+  main.own<DiskSettings>().pool = loader.services().disk;
+  return {};
+}
+
+}  // namespace
+
+void describe_disk(rules::Language& language) { language.add_block_end(rules::Main, &take_pool); }
+
+}  // namespace caisson::gateway

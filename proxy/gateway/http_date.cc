@@ -1,0 +1,27 @@
+#include "gateway/http_date.h"
+
+#include <array>
+
+namespace caisson::gateway {
+
+std::string http_date(std::time_t at) {
+  std::tm parts{};
+  gmtime_r(&at, &parts);
+  char text[40];
+  return {text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts)};
+}
+
+std::optional<std::time_t> parse_http_date(std::string_view text) {
+  // IMF-fixdate, RFC 850, asctime. The process keeps the "C" locale, so the names are English.
+  static constexpr std::array formats = {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT",
+                                         "%a %b %e %H:%M:%S %Y"};
+  const std::string copy(text);
+  for (const char* format : formats) {
+    std::tm parts{};
+    const char* end = ::strptime(copy.c_str(), format, &parts);
+    if (end != nullptr && *end == '\0') return ::timegm(&parts);
+  }
+  return std::nullopt;
+}
+
+}  // namespace caisson::gateway

@@ -1,0 +1,395 @@
+#include "gateway/static_files.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <system_error>
+#include <vector>
+
+#include "base/text.h"
+#include "gateway/autoindex.h"
+#include "gateway/conditional.h"
+#include "gateway/core_settings.h"
+#include "gateway/disk.h"
+#include "gateway/document_root.h"
+#include "gateway/http_date.h"
+#include "gateway/ranges.h"
+#include "gateway/redirect.h"
+#include "http/target.h"
+#include "rules/loader.h"
+#include "rules/request_log.h"
+#include "rules/setters.h"
+
+namespace caisson::gateway {
+
+using config::Directive;
+using rules::DirectiveSpec;
+using rules::Loader;
+using rules::RequestState;
+using Outcome = std::optional<http::Answer>;
+
+namespace {
+
+struct StaticSettings {
+  std::optional<std::vector<rules::Template>> index;
+  std::optional<bool> autoindex;
+  std::optional<ListingFormat> autoindex_format;
+  std::optional<bool> autoindex_exact_size;
+  std::optional<bool> autoindex_localtime;
+  std::optional<bool> etag;
+  std::optional<ModifiedSince> if_modified_since;
+  std::optional<std::uint64_t> max_ranges;
+  std::optional<bool> log_not_found;
+
+  void inherit(const StaticSettings& outer) {
+    rules::inherit(index, outer.index);
+    rules::inherit(autoindex, outer.autoindex);
+    rules::inherit(autoindex_format, outer.autoindex_format);
+    rules::inherit(autoindex_exact_size, outer.autoindex_exact_size);
+    rules::inherit(autoindex_localtime, outer.autoindex_localtime);
+    rules::inherit(etag, outer.etag);
+    rules::inherit(if_modified_since, outer.if_modified_since);
+    rules::inherit(max_ranges, outer.max_ranges);
+    rules::inherit(log_not_found, outer.log_not_found);
+  }
+};
+
+http::Answer of_status(unsigned status) { return {status, {}, std::nullopt}; }
+
+// What the file system's refusal means for the client; tells the log.
+http::Answer refused(RequestState& state, const char* call, const std::string& path, int error) {
+  const bool missing = error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG;
+  const bool forbidden = error == EACCES || error == ELOOP;
+  if (!missing || state.settings<StaticSettings>().log_not_found.value_or(true)) {
+    rules::log(
+        state, missing || forbidden ? observe::Level::Error : observe::Level::Crit,
+        std::string(call) + " \"" + path + "\" failed (" + std::to_string(error) + ": " + std::strerror(error) + ')');
+  }
+  return of_status(missing ? 404 : forbidden ? 403 : 500);
+}
+
+// ---- index ----
+
+// The request goes on at the first index file that there is; nothing and no redirect when there is none.
+async::Task<Outcome> go_to_index(RequestState& state) {
+  static const std::vector<rules::Template> usual = {rules::Template::constant_text("index.html")};
+  const auto& settings = state.settings<StaticSettings>();
+  bool folder_seen = false;
+  for (const rules::Template& index : settings.index ? *settings.index : usual) {
+    const std::string name = index.expand(state);
+    if (index.constant() && name.starts_with('/')) {
+      state.redirect_to = name;
+      state.redirect_args = state.args;
+      co_return std::nullopt;
+    }
+    if (name.empty()) continue;
+    const std::string uri = state.path + name;
+    std::optional<FileName> file = file_named(state, uri);
+    if (!file) co_return of_status(500);
+    async::BlockingPool& pool = *state.settings<DiskSettings>().pool;
+    const std::string path = file->path;
+    const OpenedFile seen = co_await look_at_file(pool, std::move(*file));
+    if (seen.error == 0) {
+      // The path is decoded already; what follows a "?" in it is no argument.
+      state.redirect_to = uri;
+      state.redirect_args = state.args;
+      co_return std::nullopt;
+    }
+    if (seen.error != ENOENT) co_return refused(state, "stat()", path, seen.error);
+    if (folder_seen) continue;
+    folder_seen = true;
+    std::optional<FileName> folder = file_named(state, state.path);
+    if (!folder) co_return of_status(500);
+    const std::string folder_path = folder->path;
+    const OpenedFile parent = co_await look_at_file(pool, std::move(*folder));
+    if (parent.error != 0) co_return refused(state, "stat()", folder_path, parent.error);
+  }
+  co_return std::nullopt;
+}
+
+// ---- autoindex ----
+
+bool is_callback(std::string_view name) {
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || text::is_digit(c) || c == '_' || c == '.';
+  });
+}
+
+std::string_view callback_argument(std::string_view args) {
+  for (const std::string_view pair : text::split(args, '&')) {
+    if (pair.starts_with("callback=")) return pair.substr(9);
+  }
+  return {};
+}
+
+async::Task<Outcome> send_listing(RequestState& state) {
+  const auto& settings = state.settings<StaticSettings>();
+  ListingOptions options;
+  options.format = settings.autoindex_format.value_or(ListingFormat::Html);
+  options.exact_size = settings.autoindex_exact_size.value_or(true);
+  options.local_time = settings.autoindex_localtime.value_or(false);
+  const std::string callback(callback_argument(state.args));
+  if (options.format == ListingFormat::Jsonp) {
+    if (!is_callback(callback)) co_return of_status(400);
+    if (callback.empty()) options.format = ListingFormat::Json;
+  }
+  std::optional<FileName> folder = file_named(state, state.path);
+  if (!folder) co_return of_status(500);
+  if (leaves_folder(*folder)) co_return of_status(404);
+  auto work = [path = folder->path] {
+    auto entries = read_folder(path);
+    return std::make_pair(std::move(entries), errno);
+  };
+  auto read = co_await state.settings<DiskSettings>().pool->run(std::move(work));
+  if (!read.first.ok()) co_return refused(state, "opendir()", folder->path, read.second);
+
+  http::ResponseHead head;
+  head.headers.add("Content-Type", std::string(listing_type(options.format)));
+  const std::string page = listing(read.first.value(), state.path, options, callback);
+  http::BodyWriter* body = co_await state.exchange.respond_head(std::move(head));
+  if (state.exchange.request().method != "HEAD") co_await body->write(text::bytes_of(page));
+  co_await body->finish();
+  co_return std::nullopt;
+}
+
+// ---- files ----
+
+// "65937d25-6": modification time and size, as nginx makes it.
+std::string entity_tag(const FileFacts& facts) {
+  char text[48];
+  std::snprintf(text, sizeof text, "\"%llx-%llx\"", static_cast<unsigned long long>(facts.modified),
+                static_cast<unsigned long long>(facts.size));
+  return text;
+}
+
+struct Piece {
+  std::string before;  // a part's own head
+  ByteRange range;
+};
+
+// What is sent of a file: all of it, one part, or several with their heads.
+struct Plan {
+  std::vector<Piece> pieces;
+  std::string after;
+
+  std::uint64_t size() const {
+    std::uint64_t all = after.size();
+    for (const Piece& piece : pieces) all += piece.before.size() + piece.range.size();
+    return all;
+  }
+};
+
+std::string content_range(const ByteRange& range, std::uint64_t size) {
+  return "bytes " + std::to_string(range.begin) + '-' + std::to_string(range.end - 1) + '/' + std::to_string(size);
+}
+
+// multipart/byteranges, RFC 9110 section 14.6.
+Plan plan_parts(const std::vector<ByteRange>& ranges, std::uint64_t size, const std::string& type,
+                const std::string& boundary) {
+  Plan plan;
+  for (const ByteRange& range : ranges) {
+    plan.pieces.push_back({"\r\n--" + boundary + "\r\nContent-Type: " + type +
+                               "\r\nContent-Range: " + content_range(range, size) + "\r\n\r\n",
+                           range});
+  }
+  plan.after = "\r\n--" + boundary + "--\r\n";
+  return plan;
+}
+
+// Unlike any byte sequence of a document would be by accident.
+std::string make_boundary(RequestState& state) {
+  static constexpr std::size_t digits = 20;  // nginx's width
+  std::string number =
+      std::to_string(state.exchange.connection().serial * 1'000'003 + state.exchange.connection().requests);
+  return number.size() < digits ? number.insert(0, digits - number.size(), '0') : number;
+}
+
+async::Task<void> send_plan(RequestState& state, http::BodyWriter& body, const OpenedFile& file, const Plan& plan) {
+  FileReader reader(*state.settings<DiskSettings>().pool, file.fd.get());
+  for (const Piece& piece : plan.pieces) {
+    if (!piece.before.empty()) co_await body.write(text::bytes_of(piece.before));
+    for (std::uint64_t at = piece.range.begin; at < piece.range.end;) {
+      const auto slice = co_await reader.read(at, piece.range.end - at);
+      if (slice.empty()) {
+        rules::log(state, observe::Level::Alert, "a file became shorter while it was sent");
+        throw http::PeerGone();  // the length is promised: break off
+      }
+      co_await body.write(slice);
+      at += slice.size();
+    }
+  }
+  if (!plan.after.empty()) co_await body.write(text::bytes_of(plan.after));
+  co_await body.finish();
+}
+
+async::Task<Outcome> send_file(RequestState& state, const OpenedFile& file) {
+  const auto& settings = state.settings<StaticSettings>();
+  const http::Headers& request = state.exchange.request().headers;
+  const FileFacts& facts = file.facts;
+  Validators validators;
+  validators.modified = facts.modified;
+  if (settings.etag.value_or(true)) validators.etag = entity_tag(facts);
+
+  http::ResponseHead head;
+  const std::string type = media_type(state.settings<CoreSettings>(), state.path);
+  Plan plan{{{"", {0, facts.size}}}, ""};
+  // In the place of an error there are no conditions and no ranges.
+  const bool plain = state.override_status == 0 || state.override_status == 200;
+  if (plain) {
+    switch (check_conditions(request, validators, settings.if_modified_since.value_or(ModifiedSince::Exact))) {
+      case Condition::Failed:
+        co_return of_status(412);
+      case Condition::NotModified:
+        head.status = 304;
+        break;
+      case Condition::Send:
+        break;
+    }
+    head.headers.add("Last-Modified", http_date(facts.modified));
+  }
+  if (!validators.etag.empty()) head.headers.add("ETag", validators.etag);
+  const std::uint64_t most = settings.max_ranges.value_or(UINT64_MAX);
+  if (plain && head.status == 200 && most != 0) {
+    AskedRanges asked;
+    if (const std::string* range = request.find("Range"); range != nullptr && range_may_count(request, validators)) {
+      asked = parse_ranges(*range, facts.size, most);
+    }
+    if (asked.kind == AskedRanges::Kind::Unsatisfiable) {
+      http::Answer answer = of_status(416);
+      answer.headers.add("Content-Range", "bytes */" + std::to_string(facts.size));
+      co_return answer;
+    }
+    if (asked.kind == AskedRanges::Kind::Whole) {
+      head.headers.add("Accept-Ranges", "bytes");
+    } else if (asked.ranges.size() == 1) {
+      head.status = 206;
+      head.headers.add("Content-Range", content_range(asked.ranges.front(), facts.size));
+      plan.pieces.front().range = asked.ranges.front();
+    } else {
+      head.status = 206;
+      const std::string boundary = make_boundary(state);
+      plan = plan_parts(asked.ranges, facts.size, type, boundary);
+      head.headers.add("Content-Type", "multipart/byteranges; boundary=" + boundary);
+    }
+  }
+  const bool bodiless = head.status == 304;
+  if (!bodiless) {
+    if (!head.headers.has("Content-Type")) head.headers.add("Content-Type", type);
+    head.headers.add("Content-Length", std::to_string(plan.size()));
+  }
+  http::BodyWriter* body = co_await state.exchange.respond_head(std::move(head));
+  if (bodiless || state.exchange.request().method == "HEAD") {
+    co_await body->finish();
+  } else {
+    co_await send_plan(state, *body, file, plan);
+  }
+  co_return std::nullopt;
+}
+
+// ngx_http_static_handler, for a path that does not end in a slash.
+async::Task<Outcome> serve_file(RequestState& state) {
+  std::optional<FileName> name = file_named(state, state.path);
+  if (!name) co_return of_status(500);
+  const std::string path = name->path;
+  const OpenedFile file = co_await open_file(*state.settings<DiskSettings>().pool, std::move(*name));
+  if (file.error != 0) co_return refused(state, "open()", path, file.error);
+  if (file.facts.kind == FileFacts::Kind::Folder) {
+    http::Answer redirect = of_status(301);
+    std::string target = http::escaped_path(state.path) + '/';
+    if (!state.args.empty()) target += '?' + state.args;
+    redirect.headers.set("Location", absolute_location(state, std::move(target)));
+    co_return redirect;
+  }
+  if (file.facts.kind == FileFacts::Kind::Other) {
+    rules::log(state, observe::Level::Crit, '"' + path + "\" is not a regular file");
+    co_return of_status(404);
+  }
+  if (state.exchange.request().method == "POST") co_return of_status(405);
+  co_return co_await send_file(state, file);
+}
+
+}  // namespace
+
+// The order of nginx's content phase: index, autoindex, static; and 403 for a folder that has neither.
+async::Task<Outcome> StaticFiles::handle(http::Exchange& exchange) {
+  RequestState& state = RequestState::of(exchange);
+  const std::string& method = exchange.request().method;
+  const bool reads = method == "GET" || method == "HEAD";
+  if (!reads && method != "POST") co_return of_status(405);
+  if (!state.path.ends_with('/')) co_return co_await serve_file(state);
+  if (Outcome answer = co_await go_to_index(state); answer || state.redirect_to) co_return answer;
+  if (reads && state.settings<StaticSettings>().autoindex.value_or(false)) co_return co_await send_listing(state);
+  const std::optional<FileName> folder = file_named(state, state.path);
+  rules::log(state, observe::Level::Error,
+             "directory index of \"" + (folder ? folder->path : state.path) + "\" is forbidden");
+  co_return of_status(403);
+}
+
+namespace {
+
+Result<void> add_index(Loader& loader, const Directive& d) {
+  auto& index = loader.level().own<StaticSettings>().index;
+  if (!index) index.emplace();
+  for (std::size_t i = 0; i < d.args.size(); ++i) {
+    if (d.args[i].empty()) return config::error_at(d.at, "index \"\" in \"index\" directive is invalid");
+    if (d.args[i].starts_with('/') && i + 1 < d.args.size()) {
+      loader.warn(d.at, "only the last index in \"index\" directive should be absolute");
+    }
+    Result<rules::Template> name = loader.compile(d.args[i], d);
+    if (!name.ok()) return std::move(name).error();
+    index->push_back(std::move(name).value());
+  }
+  return {};
+}
+
+template <auto Member, class Enum, std::size_t Count>
+Result<void> choose(Loader& loader, const Directive& d,
+                    const std::array<std::pair<std::string_view, Enum>, Count>& all) {
+  auto& target = loader.level().own<StaticSettings>().*Member;
+  if (target) return config::config_error(d, "is duplicate");
+  for (const auto& [name, value] : all) {
+    if (d.args[0] != name) continue;
+    target = value;
+    return {};
+  }
+  return config::error_at(d.at, "invalid value \"" + d.args[0] + '"');
+}
+
+Result<void> set_format(Loader& loader, const Directive& d) {
+  static constexpr std::array<std::pair<std::string_view, ListingFormat>, 4> all = {{{"html", ListingFormat::Html},
+                                                                                     {"json", ListingFormat::Json},
+                                                                                     {"jsonp", ListingFormat::Jsonp},
+                                                                                     {"xml", ListingFormat::Xml}}};
+  return choose<&StaticSettings::autoindex_format>(loader, d, all);
+}
+
+Result<void> set_modified_since(Loader& loader, const Directive& d) {
+  static constexpr std::array<std::pair<std::string_view, ModifiedSince>, 3> all = {
+      {{"off", ModifiedSince::Off}, {"exact", ModifiedSince::Exact}, {"before", ModifiedSince::Before}}};
+  return choose<&StaticSettings::if_modified_since>(loader, d, all);
+}
+
+constexpr unsigned everywhere = rules::Http | rules::Server | rules::Location;
+constexpr auto none = DirectiveSpec::Body::None;
+
+constexpr std::array directives = {
+    DirectiveSpec{"index", everywhere, 1, rules::any_number, none, &add_index},
+    DirectiveSpec{"autoindex", everywhere, 1, 1, none, &rules::set_flag<&StaticSettings::autoindex>},
+    DirectiveSpec{"autoindex_format", everywhere, 1, 1, none, &set_format},
+    DirectiveSpec{"autoindex_exact_size", everywhere, 1, 1, none,
+                  &rules::set_flag<&StaticSettings::autoindex_exact_size>},
+    DirectiveSpec{"autoindex_localtime", everywhere, 1, 1, none,
+                  &rules::set_flag<&StaticSettings::autoindex_localtime>},
+    DirectiveSpec{"etag", everywhere, 1, 1, none, &rules::set_flag<&StaticSettings::etag>},
+    DirectiveSpec{"if_modified_since", everywhere, 1, 1, none, &set_modified_since},
+    DirectiveSpec{"max_ranges", everywhere, 1, 1, none, &rules::set_number<&StaticSettings::max_ranges>},
+    DirectiveSpec{"log_not_found", everywhere, 1, 1, none, &rules::set_flag<&StaticSettings::log_not_found>},
+};
+
+}  // namespace
+
+void describe_static_files(rules::Language& language) { language.add_directives(directives); }
+
+}  // namespace caisson::gateway
