@@ -4,6 +4,7 @@
 #include "registry/api/blobs.h"
 #include "registry/api/listings.h"
 #include "registry/api/manifests.h"
+#include "registry/api/referrers.h"
 #include "registry/api/request.h"
 #include "registry/api/uploads.h"
 #include "registry/store/filesystem.h"
@@ -42,6 +43,8 @@ Operation operation_for(Route::Kind kind, std::string_view method) noexcept {
       return reads ? list_tags : nullptr;
     case Route::Kind::Manifest:
       return reads ? get_manifest : method == "PUT" ? put_manifest : method == "DELETE" ? delete_manifest : nullptr;
+    case Route::Kind::Referrers:
+      return reads ? list_referrers : nullptr;
     case Route::Kind::Blob:
       return method == "GET" ? get_blob : method == "HEAD" ? head_blob : method == "DELETE" ? delete_blob : nullptr;
     case Route::Kind::Uploads:
@@ -66,7 +69,8 @@ Result<void> Api::open(ApiSettings settings, observe::ErrorLog log) {
     if (auto writable = driver.value()->probe_writable(); !writable.ok()) return writable;
   }
   settings_ = std::move(settings);
-  store_ = std::make_unique<store::Store>(std::move(driver).value(), std::move(log));
+  store_ = std::make_unique<store::Store>(std::move(driver).value(), log);
+  if (settings_.purging.enabled && !settings_.read_only) purger_.emplace(*store_, settings_.purging, std::move(log));
   return {};
 }
 
@@ -114,7 +118,7 @@ async::Task<void> Api::serve(http::Exchange& exchange) {
     case Route::Kind::Version:
       co_return co_await answer(exchange, api_head(200), "{}");
     case Route::Kind::Catalog:
-      co_return co_await list_catalog(exchange, *store_, *disk_);
+      co_return co_await list_catalog(exchange, *store_, *disk_, settings_.catalog_most);
     default:
       co_return co_await serve_repository(exchange, route);
   }
@@ -128,7 +132,8 @@ async::Task<void> Api::serve_repository(http::Exchange& exchange, const Route& r
   const bool deletes = method == "DELETE" && route.kind != Route::Kind::Upload;
   if (deletes && !settings_.delete_enabled) co_return co_await answer(exchange, unsupported({}));
 
-  Request request{exchange, *store_, *disk_, store_->repository(std::move(name).value()), route.reference};
+  Request request{exchange,       settings_, *store_, subjects_, *disk_, store_->repository(std::move(name).value()),
+                  route.reference};
   const Operation operation = operation_for(route.kind, method);
   co_await operation(request);
 }

@@ -12,16 +12,13 @@
 #include "base/result.h"
 #include "http/handler.h"
 #include "observe/error_log.h"
+#include "registry/api/purger.h"
 #include "registry/api/route.h"
+#include "registry/api/settings.h"
+#include "registry/api/subjects.h"
 #include "registry/store/store.h"
 
 namespace caisson::registry {
-
-struct ApiSettings {
-  std::string root = {};        // the folder that registry:2 calls rootdirectory
-  bool delete_enabled = false;  // registry:2's storage.delete.enabled
-  bool read_only = false;
-};
 
 class Api final : public http::Handler {
  public:
@@ -42,6 +39,8 @@ class Api final : public http::Handler {
   async::BlockingPool* disk_;
   ApiSettings settings_;
   std::unique_ptr<store::Store> store_;
+  Subjects subjects_;
+  std::optional<Purger> purger_;
 };
 
 }  // namespace caisson::registry

@@ -8,7 +8,7 @@
 namespace caisson::registry {
 namespace {
 
-constexpr std::size_t kMostEntries = 1000;
+constexpr std::size_t kMostTags = 1000;
 constexpr std::size_t kCatalogDefault = 100;
 
 std::string json_list(const std::vector<std::string>& names) {
@@ -40,7 +40,7 @@ async::Task<void> list_tags(Request& request) {
   if (const auto n = query_value(args, "n")) {
     const auto number = text::to_number(*n);
     if (!number) co_return co_await answer(request.exchange, invalid_number(*n));
-    limit = std::min<std::uint64_t>(*number, kMostEntries);
+    limit = std::min<std::uint64_t>(*number, kMostTags);
   }
   const std::string after = query_value(args, "last").value_or("");
   const std::string& name = request.repository.name().str();
@@ -55,14 +55,16 @@ async::Task<void> list_tags(Request& request) {
   co_await answer(request.exchange, std::move(head), std::move(body));
 }
 
-async::Task<void> list_catalog(http::Exchange& exchange, const store::Store& store, async::BlockingPool& disk) {
+async::Task<void> list_catalog(http::Exchange& exchange, const store::Store& store, async::BlockingPool& disk,
+                               std::size_t most) {
   const std::string& args = exchange.request().target.args;
-  std::size_t limit = kCatalogDefault;
+  const std::size_t usual = std::min(kCatalogDefault, most);
+  std::size_t limit = usual;
   if (const auto n = query_value(args, "n")) {
     // What is no number means the default here, unlike for tags: registry:2 does so.
     const auto number = text::to_number(*n);
-    if (number && *number > kMostEntries) co_return co_await answer(exchange, invalid_number(*n));
-    limit = number.value_or(kCatalogDefault);
+    if (number && *number > most) co_return co_await answer(exchange, invalid_number(*n));
+    limit = number.value_or(usual);
   }
   const std::string after = query_value(args, "last").value_or("");
   const auto page = co_await disk.run([&] { return store.catalog(after, limit); });

@@ -61,13 +61,10 @@ bool is_known(std::string_view type) noexcept {
 
 // Layers that are fetched from elsewhere, or not at all, need not be in the registry.
 enum class Where { Here, Elsewhere, Invalid };
-Where layer_is(const Json& layer) {
+Where layer_is(const Json& layer, const LayerUrls& accepted) {
   if (const auto urls = layer.find("urls"); urls != layer.end() && urls->is_array() && !urls->empty()) {
-    const bool all_fine = std::all_of(urls->begin(), urls->end(), [](const Json& url) {
-      if (!url.is_string()) return false;
-      const auto& address = url.get_ref<const std::string&>();
-      return (address.starts_with("http://") || address.starts_with("https://")) &&
-             address.find('#') == std::string::npos;
+    const bool all_fine = std::all_of(urls->begin(), urls->end(), [&](const Json& url) {
+      return url.is_string() && accepted.accepts(url.get_ref<const std::string&>());
     });
     return all_fine ? Where::Elsewhere : Where::Invalid;
   }
@@ -90,7 +87,7 @@ std::string_view read_index(const Json& document, store::References& references)
   return {};
 }
 
-std::string_view read_image(const Json& document, store::References& references) {
+std::string_view read_image(const Json& document, const LayerUrls& urls, store::References& references) {
   if (document.contains("manifests")) return "an image has no list of manifests";
   const auto config = document.find("config");
   auto config_digest = config == document.end() ? std::nullopt : digest_of_descriptor(*config);
@@ -102,7 +99,7 @@ std::string_view read_image(const Json& document, store::References& references)
   for (const Json& layer : *layers) {
     auto digest = digest_of_descriptor(layer);
     if (!digest) return "a layer has no valid digest";
-    const Where where = layer_is(layer);
+    const Where where = layer_is(layer, urls);
     if (where == Where::Invalid) return "a layer has an invalid URL";
     if (where == Where::Here) references.blobs.push_back(std::move(*digest));
   }
@@ -145,7 +142,8 @@ std::optional<store::Digest> linux_amd64_of(const Json& document) {
 }  // namespace
 
 std::variant<PushedManifest, InvalidManifest> parse_pushed_manifest(std::string_view bytes,
-                                                                    std::string_view content_type) {
+                                                                    std::string_view content_type,
+                                                                    const LayerUrls& urls) {
   const Json document = parse(bytes);
   if (document.is_discarded()) return InvalidManifest{"not JSON, or too deeply nested"};
   if (!document.is_object()) return InvalidManifest{"not a JSON object"};
@@ -154,7 +152,7 @@ std::variant<PushedManifest, InvalidManifest> parse_pushed_manifest(std::string_
   const std::string declared = text::lowered(text::trimmed(content_type.substr(0, content_type.find(';'))));
   const std::string named = text_at(document, "mediaType");
   const bool says_nothing = declared.empty() || declared == "application/json";
-  PushedManifest manifest{says_nothing ? named : declared, {}};
+  PushedManifest manifest{says_nothing ? named : declared, {}, {}};
   if (manifest.media_type.empty()) return InvalidManifest{"neither Content-Type nor mediaType tells what it is"};
   if (!is_known(manifest.media_type)) return InvalidManifest{"unsupported media type"};
   if (!named.empty() && named != manifest.media_type) {
@@ -163,8 +161,12 @@ std::variant<PushedManifest, InvalidManifest> parse_pushed_manifest(std::string_
   if (named.empty() && is_docker(manifest.media_type)) return InvalidManifest{"mediaType is missing"};
 
   const std::string_view problem = is_index(manifest.media_type) ? read_index(document, manifest.references)
-                                                                 : read_image(document, manifest.references);
+                                                                 : read_image(document, urls, manifest.references);
   if (!problem.empty()) return InvalidManifest{problem};
+  if (const auto subject = document.find("subject"); subject != document.end() && !subject->is_null()) {
+    manifest.subject = digest_of_descriptor(*subject);
+    if (!manifest.subject) return InvalidManifest{"the subject has no valid digest"};
+  }
   return manifest;
 }
 
@@ -174,6 +176,41 @@ StoredManifest inspect_stored_manifest(std::string_view bytes) {
   StoredManifest manifest{stored_type(document), std::nullopt};
   if (manifest.media_type == media::kDockerList) manifest.linux_amd64 = linux_amd64_of(document);
   return manifest;
+}
+
+std::optional<store::Digest> subject_of(std::string_view bytes) {
+  const Json document = parse(bytes);
+  if (!document.is_object()) return std::nullopt;
+  const auto subject = document.find("subject");
+  return subject == document.end() ? std::nullopt : digest_of_descriptor(*subject);
+}
+
+std::vector<store::Digest> listed_manifests(std::string_view bytes) {
+  std::vector<store::Digest> listed;
+  const Json document = parse(bytes);
+  if (!document.is_object()) return listed;
+  const auto manifests = document.find("manifests");
+  if (manifests == document.end() || !manifests->is_array()) return listed;
+  for (const Json& descriptor : *manifests) {
+    if (auto digest = digest_of_descriptor(descriptor)) listed.push_back(std::move(*digest));
+  }
+  return listed;
+}
+
+Referrer describe_referrer(const store::Digest& digest, std::string_view bytes) {
+  const Json document = parse(bytes);
+  Json descriptor{{"digest", digest.str()}, {"size", bytes.size()}};
+  if (!document.is_object()) return {"", descriptor.dump()};
+  descriptor["mediaType"] = stored_type(document);
+  std::string type = text_at(document, "artifactType");
+  const auto config = document.find("config");
+  if (type.empty() && config != document.end() && config->is_object()) type = text_at(*config, "mediaType");
+  if (!type.empty()) descriptor["artifactType"] = type;
+  const auto annotations = document.find("annotations");
+  if (annotations != document.end() && annotations->is_object() && !annotations->empty()) {
+    descriptor["annotations"] = *annotations;
+  }
+  return {std::move(type), descriptor.dump(-1, ' ', false, Json::error_handler_t::replace)};
 }
 
 }  // namespace caisson::registry

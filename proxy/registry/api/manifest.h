@@ -9,7 +9,9 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
+#include "registry/api/settings.h"
 #include "registry/store/digest.h"
 #include "registry/store/repository.h"
 
@@ -31,11 +33,14 @@ struct InvalidManifest {
 struct PushedManifest {
   std::string media_type;
   store::References references;
+  // What the manifest is about; it need not be there.
+  std::optional<store::Digest> subject = {};
 };
 
 // Reads a pushed manifest strictly. `content_type` is the header's value, or "" when there was none.
 std::variant<PushedManifest, InvalidManifest> parse_pushed_manifest(std::string_view bytes,
-                                                                    std::string_view content_type);
+                                                                    std::string_view content_type,
+                                                                    const LayerUrls& urls = {});
 
 // What is known of a stored manifest, whoever stored it. Nothing is refused here.
 struct StoredManifest {
@@ -44,5 +49,17 @@ struct StoredManifest {
   std::optional<store::Digest> linux_amd64;
 };
 StoredManifest inspect_stored_manifest(std::string_view bytes);
+
+// The subject of a stored manifest, if it names one.
+std::optional<store::Digest> subject_of(std::string_view bytes);
+// The manifests that a stored index lists.
+std::vector<store::Digest> listed_manifests(std::string_view bytes);
+
+// A stored manifest as it stands in a list of referrers.
+struct Referrer {
+  std::string artifact_type;
+  std::string descriptor;  // JSON
+};
+Referrer describe_referrer(const store::Digest& digest, std::string_view bytes);
 
 }  // namespace caisson::registry

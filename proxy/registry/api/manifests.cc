@@ -1,7 +1,11 @@
 #include "registry/api/manifests.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "registry/api/manifest.h"
+#include "registry/api/query.h"
+#include "registry/api/subjects.h"
 
 namespace caisson::registry {
 namespace {
@@ -91,12 +95,38 @@ async::Task<std::optional<std::string>> read_manifest(http::BodyReader& body) {
   }
 }
 
-using Stored = std::variant<Digest, Refusal>;
+// More tags than this in one request are refused; the OCI specification 1.2 wants ten at least.
+constexpr std::size_t kMostTags = 100;
+
+// The tags that a manifest is to get: the one in the path, or those beside a digest, ?tag=a&tag=b (OCI 1.2).
+std::variant<std::vector<Tag>, Refusal> wanted_tags(const Request& request, const Reference& reference) {
+  if (const auto* tag = std::get_if<Tag>(&reference)) return std::vector{*tag};
+  const std::vector<std::string> values = query_values(request.head().target.args, "tag");
+  if (values.size() > kMostTags) {
+    Refusal too_many = refusal(Code::TagInvalid, R"("too many tags")");
+    too_many.status = 414;
+    return too_many;
+  }
+  std::vector<Tag> tags;
+  for (const std::string& text : values) {
+    auto tag = Tag::parse(text);
+    if (!tag.ok()) return refusal(Code::TagInvalid, R"({"Tag":)" + json_string(text) + '}');
+    if (std::find(tags.begin(), tags.end(), tag.value()) == tags.end()) tags.push_back(std::move(tag).value());
+  }
+  return tags;
+}
+
+struct StoredNow {
+  Digest digest;
+  std::optional<Digest> subject;
+};
+using Stored = std::variant<StoredNow, Refusal>;
 
 // On the pool: checks the manifest and everything that it refers to, then stores it.
-Result<Stored> check_and_store(Request& request, const Reference& reference, const std::string& bytes) {
+Result<Stored> check_and_store(Request& request, const Reference& reference, const std::vector<Tag>& tags,
+                               const std::string& bytes) {
   const std::string* type = request.head().headers.find("Content-Type");
-  auto parsed = parse_pushed_manifest(bytes, type != nullptr ? *type : std::string_view());
+  auto parsed = parse_pushed_manifest(bytes, type != nullptr ? *type : std::string_view(), request.settings.layer_urls);
   if (const auto* invalid = std::get_if<InvalidManifest>(&parsed)) {
     return Stored(refusal(Code::ManifestInvalid, json_string(invalid->problem)));
   }
@@ -104,12 +134,14 @@ Result<Stored> check_and_store(Request& request, const Reference& reference, con
   Digest digest = digest_of(named != nullptr ? named->algorithm() : store::Algorithm::Sha256, text::bytes_of(bytes));
   if (named != nullptr && *named != digest) return Stored(refusal(Code::DigestInvalid));
 
-  std::vector<Tag> tags;
-  if (const auto* tag = std::get_if<Tag>(&reference)) tags.push_back(*tag);
-  const auto missing =
-      request.repository.put_manifest(digest, bytes, std::get<PushedManifest>(parsed).references, tags);
+  auto& manifest = std::get<PushedManifest>(parsed);
+  if (request.settings.sparse_indexes) manifest.references.manifests.clear();
+  const auto missing = request.repository.put_manifest(digest, bytes, manifest.references, tags);
   if (!missing.ok()) return missing.error();
-  if (missing.value().empty()) return Stored(std::move(digest));
+  if (missing.value().empty()) {
+    request.subjects.remember(digest, manifest.subject);
+    return Stored(StoredNow{std::move(digest), std::move(manifest.subject)});
+  }
   std::vector<std::string> details;
   for (const Digest& absent : missing.value()) details.push_back(json_string(absent.str()));
   return Stored(refusal(Code::ManifestBlobUnknown, details));
@@ -141,22 +173,29 @@ async::Task<void> put_manifest(Request& request) {
   if (auto* refused = std::get_if<Refusal>(&reference)) {
     co_return co_await answer(request.exchange, std::move(*refused));
   }
+  auto tags = wanted_tags(request, reference);
+  if (auto* refused = std::get_if<Refusal>(&tags)) co_return co_await answer(request.exchange, std::move(*refused));
   const auto bytes = co_await read_manifest(request.exchange.body());
   if (!bytes) {
     Refusal too_large = refusal(Code::ManifestInvalid, R"("larger than 4 MiB")");
     too_large.status = 413;
     co_return co_await answer(request.exchange, std::move(too_large));
   }
-  auto stored = co_await request.disk.run([&] { return check_and_store(request, reference, *bytes); });
+  const auto& accepted = std::get<std::vector<Tag>>(tags);
+  auto stored = co_await request.disk.run([&] { return check_and_store(request, reference, accepted, *bytes); });
   if (!stored.ok()) co_return co_await answer_fault(request.exchange, stored.error());
   if (auto* refused = std::get_if<Refusal>(&stored.value())) {
     co_return co_await answer(request.exchange, std::move(*refused));
   }
-  const Digest& digest = std::get<Digest>(stored.value());
+  const auto& [digest, subject] = std::get<StoredNow>(stored.value());
   http::ResponseHead head = api_head(201);
   head.headers.add("Location",
-                   location(request.exchange, "/v2/" + request.repository.name().str() + "/manifests/" + digest.str()));
+                   location(request, "/v2/" + request.repository.name().str() + "/manifests/" + digest.str()));
   head.headers.add("Docker-Content-Digest", digest.str());
+  if (subject) head.headers.add("OCI-Subject", subject->str());
+  if (std::holds_alternative<Digest>(reference)) {
+    for (const Tag& tag : accepted) head.headers.add("OCI-Tag", tag.str());
+  }
   co_await answer(request.exchange, std::move(head));
 }
 

@@ -2,7 +2,20 @@
 //
 //     registry DIR;                     the folder of the store, as registry:2's rootdirectory
 //     registry_delete on | off;         whether manifests, tags and blobs may be deleted; off
-//     registry_read_only on | off;      whether anything may be written; off
+//     registry_read_only on | off;      whether nothing may be written; off
+//     registry_upload_purging on | off; whether uploads that nobody finished are removed; on
+//     registry_upload_age TIME;         how long after their beginning; 168h
+//     registry_upload_purge_interval TIME;     how often to look for them; 24h
+//     registry_upload_purge_dry_run on | off;  only log what would be removed; off
+//     registry_catalog_max NUMBER;      the longest page of _catalog that a client may ask for; 1000
+//     registry_layer_urls_allow REGEX...;      the URLs that foreign layers may name: all that one of these matches
+//     registry_layer_urls_deny REGEX...;       and none of these; without either, all of http and https
+//     registry_layer_urls_unchecked on | off;  any URL at all; off
+//     registry_sparse_indexes on | off; whether an index may list manifests that are not there; off
+//     registry_automatic_mount on | off;       whether a mount without "from" looks for the blob in every repository,
+//                                       by which whoever may push learns what others have; off
+//     registry_public_url URL;          scheme, host and port that every Location begins with, instead of the client's
+//     registry_relative_urls on | off;  a Location is a path alone; off
 #pragma once
 
 #include "rules/language.h"

@@ -24,6 +24,17 @@ std::optional<std::string> query_value(std::string_view args, std::string_view n
   return std::nullopt;
 }
 
+std::vector<std::string> query_values(std::string_view args, std::string_view name) {
+  std::vector<std::string> values;
+  for (const std::string_view part : text::split(args, '&')) {
+    const std::size_t equals = part.find('=');
+    if (decoded(part.substr(0, equals)) != name) continue;
+    auto value = decoded(equals == std::string_view::npos ? std::string_view() : part.substr(equals + 1));
+    if (value) values.push_back(std::move(*value));
+  }
+  return values;
+}
+
 std::string query_escaped(std::string_view value) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
   constexpr std::string_view kPlain = "-_.~";

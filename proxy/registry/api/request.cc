@@ -38,14 +38,17 @@ async::Task<void> answer_failure(http::Exchange& exchange, const Error& error, R
   return answer_fault(exchange, error);
 }
 
-std::string location(const http::Exchange& exchange, std::string_view path) {
+std::string location(const Request& request, std::string_view path) {
+  if (!request.settings.public_url.empty()) return request.settings.public_url + std::string(path);
+  if (request.settings.relative_urls) return std::string(path);
+  const http::Exchange& exchange = request.exchange;
   const std::string& host = exchange.client_host();
   if (host.empty()) return std::string(path);
   return std::string(exchange.client_scheme()) + "://" + host + std::string(path);
 }
 
 std::string blob_location(const Request& request, const store::Digest& digest) {
-  return location(request.exchange, "/v2/" + request.repository.name().str() + "/blobs/" + digest.str());
+  return location(request, "/v2/" + request.repository.name().str() + "/blobs/" + digest.str());
 }
 
 std::string etag(const store::Digest& digest) { return '"' + digest.str() + '"'; }

@@ -10,13 +10,18 @@
 #include "async/pool.h"
 #include "http/exchange.h"
 #include "registry/api/refusal.h"
+#include "registry/api/settings.h"
 #include "registry/store/store.h"
 
 namespace caisson::registry {
 
+class Subjects;
+
 struct Request {
   http::Exchange& exchange;
+  const ApiSettings& settings;
   store::Store& store;
+  Subjects& subjects;
   async::BlockingPool& disk;  // every call into the store runs there
   store::Repository repository;
   std::string_view reference;  // of the route
@@ -37,8 +42,9 @@ async::Task<void> answer_fault(http::Exchange& exchange, const Error& error);
 // The same, but what the storage does not have is answered as `absent`.
 async::Task<void> answer_failure(http::Exchange& exchange, const Error& error, Refusal absent);
 
-// `path` under the scheme and host that the client used: old clients want an absolute Location.
-std::string location(const http::Exchange& exchange, std::string_view path);
+// `path` as a Location: under the scheme and host that the client used, as old clients want an absolute one, unless the
+// settings say otherwise.
+std::string location(const Request& request, std::string_view path);
 std::string blob_location(const Request& request, const store::Digest& digest);
 
 // "\"sha256:...\"", and whether If-None-Match or its like names it.

@@ -31,6 +31,7 @@ Route find_route(std::string_view path) noexcept {
   std::string_view before = rest;
   const std::string_view collection = take_last(before);
   if (collection == "manifests") return {Kind::Manifest, before, last};
+  if (collection == "referrers") return {Kind::Referrers, before, last};
   if (collection == "blobs")
     return last == "uploads" ? Route{Kind::Uploads, before, {}} : Route{Kind::Blob, before, last};
   if (collection == "tags" && last == "list") return {Kind::Tags, before, {}};

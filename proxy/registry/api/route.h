@@ -17,6 +17,7 @@ struct Route {
     Catalog,      // "/v2/_catalog"
     Tags,         // "/v2/NAME/tags/list"
     Manifest,     // "/v2/NAME/manifests/REFERENCE"
+    Referrers,    // "/v2/NAME/referrers/DIGEST"
     Blob,         // "/v2/NAME/blobs/DIGEST"
     Uploads,      // "/v2/NAME/blobs/uploads/"
     Upload,       // "/v2/NAME/blobs/uploads/ID"

@@ -17,8 +17,7 @@ Refusal unknown_upload() { return refusal(Code::BlobUploadUnknown); }
 
 // Where the upload is and how much of it is there. "0-0" says nothing or one byte: clients know the difference.
 void describe(http::Headers& headers, const Request& request, const UploadId& id, std::uint64_t size) {
-  headers.add("Location",
-              location(request.exchange, "/v2/" + request.repository.name().str() + "/blobs/uploads/" + id.str()));
+  headers.add("Location", location(request, "/v2/" + request.repository.name().str() + "/blobs/uploads/" + id.str()));
   headers.add("Range", "0-" + std::to_string(size == 0 ? 0 : size - 1));
   headers.add("Docker-Upload-UUID", id.str());
 }
@@ -125,11 +124,12 @@ async::Task<void> store_at_once(Request& request, const Digest& digest) {
 // client then uploads.
 async::Task<bool> mounted(Request& request, const std::string& wanted, const std::optional<std::string>& from) {
   const auto digest = store::Digest::parse(wanted);
-  if (!digest.ok() || !from) co_return false;
-  const auto other = store::RepositoryName::parse(*from);
-  if (!other.ok()) co_return false;
-  const auto done =
-      co_await request.disk.run([&] { return request.repository.mount_blob(digest.value(), other.value()); });
+  if (!digest.ok() || (!from && !request.settings.automatic_mount)) co_return false;
+  const auto done = co_await request.disk.run([&] {
+    const auto other = from ? store::RepositoryName::parse(*from) : request.store.repository_with(digest.value());
+    if (!other.ok()) return Result<void>(other.error());
+    return request.repository.mount_blob(digest.value(), other.value());
+  });
   if (!done.ok()) co_return false;
   co_await answer_created(request, digest.value());
   co_return true;

@@ -71,6 +71,25 @@ TEST_CASE_FIXTURE(Fixture, "a manifest is pushed by digest, which must be its ow
   CHECK(registry.get("/v2/a/manifests/" + sha512).body == image);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a manifest pushed by digest takes the tags beside it along, all or none") {
+  std::string query = digest + "?tag=first";
+  for (int i = 0; i < 10; ++i) query += "&tag=v" + std::to_string(i);
+  const Response stored = put(query + "&tag=first", image, kImageType);
+  CHECK(stored.status == 201);
+  CHECK(stored["OCI-Tag"] == "first, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9");
+  CHECK(registry.get("/v2/a/manifests/v9").body == image);
+
+  const std::string other = image_of(layer, config);
+  const std::string other_digest = store::sha256(other).str();
+  CHECK(says(put(other_digest + "?tag=good&tag=-bad", other, kImageType), 400, "TAG_INVALID"));
+  CHECK(registry.get("/v2/a/manifests/good").status == 404);
+  CHECK(registry.get("/v2/a/manifests/" + other_digest).status == 404);
+  std::string too_many = other_digest + "?tag=x";
+  for (int i = 0; i < 100; ++i) too_many += "&tag=v" + std::to_string(i);
+  CHECK(put(too_many, other, kImageType).status == 414);
+  CHECK(put("v1?tag=v2", image, kImageType)["OCI-Tag"] == "(none)");
+}
+
 TEST_CASE_FIXTURE(Fixture, "every missing reference is named, and nothing is stored") {
   const std::string absent1 = store::sha256("1").str();
   const std::string absent2 = store::sha256("2").str();

@@ -91,7 +91,22 @@ TEST_CASE("a folder that the worker's user cannot write ends the start, with the
   CHECK(WEXITSTATUS(status) == 0);
 }
 
+TEST_CASE("every option of a registry is taken") {
+  const Scratch scratch;
+  const Loaded loaded("registry " + scratch.path().string() +
+                      "; registry_upload_purging on; registry_upload_age 2h; registry_upload_purge_interval 1h;"
+                      "registry_upload_purge_dry_run on; registry_catalog_max 10; registry_layer_urls_allow ^a ^b;"
+                      "registry_layer_urls_deny c; registry_layer_urls_unchecked off; registry_sparse_indexes on;"
+                      "registry_automatic_mount on; registry_public_url https://r:5000/; registry_relative_urls on;");
+  CHECK(loaded.start() == "");
+}
+
 TEST_CASE("mistakes in the block are told with their line") {
+  CHECK(Loaded("registry a; registry_public_url r:5000;").errors.find("needs a URL") != std::string::npos);
+  CHECK(Loaded("registry a; registry_layer_urls_allow (;").errors.find("has a bad pattern") != std::string::npos);
+  CHECK(Loaded("registry a; registry_upload_purge_interval 0;").errors.find("longer than nothing") !=
+        std::string::npos);
+  CHECK(Loaded("registry_catalog_max 5;").errors.find("\"registry_catalog_max\" without \"registry\"") == 0);
   CHECK(Loaded("registry a; registry b;").errors.find("\"registry\" directive is duplicate in /etc/test.conf:2") == 0);
   CHECK(Loaded("registry a; registry_delete maybe;").errors.find("/etc/test.conf:2") != std::string::npos);
   CHECK(Loaded("registry_delete on;").errors.find("\"registry_delete\" without \"registry\"") == 0);

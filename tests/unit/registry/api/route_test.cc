@@ -34,6 +34,8 @@ TEST_CASE("paths without a repository") {
 TEST_CASE("the last parts of a path decide, whatever the repository is called") {
   check("/v2/a/manifests/latest", Kind::Manifest, "a", "latest");
   check("/v2/a/manifests/b/manifests/latest", Kind::Manifest, "a/manifests/b", "latest");
+  check("/v2/a/b/referrers/sha256:00", Kind::Referrers, "a/b", "sha256:00");
+  check("/v2/a/referrers/manifests/x", Kind::Manifest, "a/referrers", "x");
   check("/v2/a/blobs/sha256:00", Kind::Blob, "a", "sha256:00");
   check("/v2/a/b/blobs/uploads/", Kind::Uploads, "a/b");
   check("/v2/a/b/blobs/uploads", Kind::Uploads, "a/b");
