@@ -35,11 +35,14 @@ class Map {
       for (const Pattern& pattern : patterns) {
         rules::Captures captures;
         if (pattern.regex.match(subject, &captures) != rules::Regex::Outcome::Match) continue;
-        state.captures = std::move(captures);
+        // The value sees this match; whoever asked for the variable keeps the captures it had (CVE-2026-42533).
+        std::swap(state.captures, captures);
         for (std::size_t i = 0; i < pattern.names.size(); ++i) {
           state.set_variable(pattern.names[i], state.captures[pattern.regex.names()[i].second]);
         }
-        return pattern.value.expand(state);
+        std::string value = pattern.value.expand(state);
+        state.captures = std::move(captures);
+        return value;
       }
     }
     return otherwise.expand(state);

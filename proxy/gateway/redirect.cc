@@ -8,7 +8,8 @@ namespace caisson::gateway {
 
 std::string absolute_location(rules::RequestState& state, std::string target) {
   const CoreSettings& settings = state.settings<CoreSettings>();
-  if (!target.starts_with('/') || target.starts_with("//") || !settings.absolute_redirect.value_or(true)) return target;
+  // Also "//host/path", as nginx: left as it is, a client would take it for another host.
+  if (!target.starts_with('/') || !settings.absolute_redirect.value_or(true)) return target;
   const http::ConnectionInfo& connection = state.exchange.connection();
   std::string location(state.exchange.client_scheme());
   location += "://";

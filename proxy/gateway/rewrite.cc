@@ -10,6 +10,7 @@
 #include "gateway/core_settings.h"
 #include "gateway/redirect.h"
 #include "rules/loader.h"
+#include "rules/request_log.h"
 
 namespace caisson::gateway {
 
@@ -126,17 +127,51 @@ void take_named_captures(const rules::Regex& regex, const std::vector<std::size_
   }
 }
 
+// Captures come from the decoded path. Where a query or a redirect is made of them they are escaped again, if the
+// client escaped anything (ngx_http_script_copy_capture_code).
+rules::Template::CaptureForm capture_form(const RequestState& state) {
+  const std::string& raw = state.exchange.request().target.raw;
+  const std::string_view path = std::string_view(raw).substr(0, raw.find('?'));
+  const bool escapes = path.find_first_of("%+") != std::string_view::npos;
+  return escapes ? rules::Template::CaptureForm::Escaped : rules::Template::CaptureForm::Plain;
+}
+
+// ngx_unescape_uri with NGX_UNESCAPE_REDIRECT: up to the first "?", visible characters behind "%" stand for themselves.
+std::string without_needless_escapes(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == '?') return out.append(text.substr(at));
+    const int high = c == '%' && at + 2 < text.size() ? text::hex_value(text[at + 1]) : -1;
+    const int low = high >= 0 ? text::hex_value(text[at + 2]) : -1;
+    const int byte = low >= 0 ? high * 16 + low : 0;
+    if (byte <= '%' || byte >= 0x7f) {
+      out += c;
+      if (byte == 0) continue;
+      out.append(text.substr(at + 1, 2));
+    } else {
+      out += static_cast<char>(byte);
+      if (byte == '?') return out.append(text.substr(at + 3));
+    }
+    at += 2;
+  }
+  return out;
+}
+
 // rewrite REGEX REPLACEMENT [last|break|redirect|permanent];
 class Rewrite final : public RewriteStep {
  public:
   enum class Then { Next, Last, Break, Redirect, Permanent };
 
-  Rewrite(rules::Regex regex, std::vector<std::size_t> names, rules::Template replacement, bool keep_args, Then then)
-      : regex_(std::move(regex)),
-        names_(std::move(names)),
-        replacement_(std::move(replacement)),
-        keep_args_(keep_args),
-        then_(then) {}
+  // The replacement, divided at its first "?": one that variables or captures bring divides nothing.
+  struct Replacement {
+    rules::Template path;                 // of a redirect: all of it
+    std::optional<rules::Template> args;  // nothing: it says no arguments
+    bool keep_args;                       // the request's own follow
+  };
+
+  Rewrite(rules::Regex regex, std::vector<std::size_t> names, Replacement replacement, Then then)
+      : regex_(std::move(regex)), names_(std::move(names)), replacement_(std::move(replacement)), then_(then) {}
 
   Flow run(RequestState& state, std::optional<http::Answer>& answer) const override {
     rules::Captures captures;
@@ -151,11 +186,12 @@ class Rewrite final : public RewriteStep {
     }
     state.captures = std::move(captures);
     take_named_captures(regex_, names_, state);
-    std::string target = replacement_.expand(state);
+    const bool added = replacement_.keep_args && !state.args.empty();
 
     if (then_ == Then::Redirect || then_ == Then::Permanent) {
-      if (keep_args_ && !state.args.empty()) {
-        target += target.find('?') == std::string::npos ? '?' : '&';
+      std::string target = without_needless_escapes(replacement_.path.expand(state, capture_form(state)));
+      if (added) {
+        target += replacement_.path.source().find('?') == std::string::npos ? '?' : '&';
         target += state.args;
       }
       http::Answer made;
@@ -164,14 +200,20 @@ class Rewrite final : public RewriteStep {
       answer = std::move(made);
       return Flow::Answer;
     }
-    std::string args = keep_args_ ? state.args : std::string();
-    if (const std::size_t mark = target.find('?'); mark != std::string::npos) {
-      const std::string own = target.substr(mark + 1);
-      target.resize(mark);
-      args = args.empty() ? own : own + (own.empty() ? "" : "&") + args;
+    std::string path = replacement_.path.expand(state);
+    if (path.empty()) {
+      rules::log(state, observe::Level::Error, "the rewritten URI has a zero length");
+      answer = http::Answer{500, {}, std::nullopt};
+      return Flow::Answer;
     }
-    state.path = std::move(target);
-    state.args = std::move(args);
+    if (replacement_.args) {
+      std::string args = replacement_.args->expand(state, capture_form(state));
+      if (added) args += '&' + state.args;
+      state.args = std::move(args);
+    } else if (!replacement_.keep_args) {
+      state.args.clear();
+    }
+    state.path = std::move(path);
     state.rewritten = true;
     state.prefix_gone = then_ == Then::Break;
     return then_ == Then::Break ? Flow::Break : then_ == Then::Last ? Flow::Last : Flow::Next;
@@ -180,8 +222,7 @@ class Rewrite final : public RewriteStep {
  private:
   rules::Regex regex_;
   std::vector<std::size_t> names_;
-  rules::Template replacement_;
-  bool keep_args_;
+  Replacement replacement_;
   Then then_;
 };
 
@@ -210,11 +251,24 @@ Result<void> add_rewrite(Loader& loader, const Directive& d) {
   // A "?" at the end leaves the request's own arguments away.
   const bool keep_args = !replacement.ends_with('?');
   if (!keep_args) replacement.pop_back();
-  Result<rules::Template> compiled = loader.compile(replacement, d);
-  if (!compiled.ok()) return std::move(compiled).error();
+  std::optional<std::string> args;
+  const bool redirects = then == Rewrite::Then::Redirect || then == Rewrite::Then::Permanent;
+  if (const std::size_t mark = replacement.find('?'); mark != std::string::npos && !redirects) {
+    args = replacement.substr(mark + 1);
+    replacement.resize(mark);
+  }
+  Rewrite::Replacement compiled;
+  compiled.keep_args = keep_args;
+  Result<rules::Template> path = loader.compile(replacement, d);
+  if (!path.ok()) return std::move(path).error();
+  compiled.path = std::move(path).value();
+  if (args) {
+    Result<rules::Template> compiled_args = loader.compile(*args, d);
+    if (!compiled_args.ok()) return std::move(compiled_args).error();
+    compiled.args = std::move(compiled_args).value();
+  }
   auto names = loader.variables().define_captures(regex.value());
-  add_step(loader, std::make_unique<Rewrite>(std::move(regex).value(), std::move(names), std::move(compiled).value(),
-                                             keep_args, then));
+  add_step(loader, std::make_unique<Rewrite>(std::move(regex).value(), std::move(names), std::move(compiled), then));
   return {};
 }
 
