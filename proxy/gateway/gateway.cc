@@ -6,11 +6,13 @@
 #include "gateway/access_log.h"
 #include "gateway/access_rules.h"
 #include "gateway/body_limit.h"
+#include "gateway/charset.h"
 #include "gateway/core_directives.h"
 #include "gateway/core_settings.h"
 #include "gateway/disk.h"
 #include "gateway/document_root.h"
 #include "gateway/error_page.h"
+#include "gateway/expires.h"
 #include "gateway/host.h"
 #include "gateway/map.h"
 #include "gateway/redirect.h"
@@ -173,6 +175,10 @@ void Gateway::enter(RequestState& state, const rules::Level& level) const {
   policy.send_idle = core.send_timeout.value_or(usual.send_idle);
   policy.keep_alive =
       state.closes ? std::chrono::milliseconds::zero() : core.keepalive_timeout.value_or(usual.keep_alive);
+  policy.keep_alive_header.reset();
+  if (core.keepalive_header && *core.keepalive_header > std::chrono::milliseconds::zero()) {
+    policy.keep_alive_header = std::chrono::duration_cast<std::chrono::seconds>(*core.keepalive_header);
+  }
   policy.keep_alive_requests = core.keepalive_requests.value_or(usual.keep_alive_requests);
   policy.chunked_allowed = core.chunked_transfer_encoding.value_or(true);
 }
@@ -362,6 +368,8 @@ void describe(rules::Language& language) {
   describe_static_files(language);
   describe_map(language);
   describe_error_page(language);
+  describe_charset(language);
+  describe_expires(language);
   describe_response_headers(language);
   describe_access_log(language);
   describe_variables(language);

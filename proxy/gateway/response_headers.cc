@@ -15,24 +15,8 @@ using config::Directive;
 using rules::DirectiveSpec;
 using rules::Loader;
 
-namespace {
-
-constexpr std::string_view version_header = "Docker-Distribution-Api-Version";
-
-struct AddedHeader {
-  std::string name;
-  rules::Template value;
-  bool always = false;
-};
-
-// All of an outer level's headers are gone as soon as the inner level has one of its own, as in nginx.
-struct AddedHeaders {
-  std::optional<std::vector<AddedHeader>> headers;
-  void inherit(const AddedHeaders& outer) { rules::inherit(headers, outer.headers); }
-};
-
-// The statuses on which a header without `always` is added (ngx_http_headers_filter).
-bool is_added_on(unsigned status) {
+// ngx_http_headers_filter
+bool is_added_without_always(unsigned status) {
   switch (status) {
     case 200:
     case 201:
@@ -50,13 +34,29 @@ bool is_added_on(unsigned status) {
   }
 }
 
+namespace {
+
+constexpr std::string_view version_header = "Docker-Distribution-Api-Version";
+
+struct AddedHeader {
+  std::string name;
+  rules::Template value;
+  bool always = false;
+};
+
+// All of an outer level's headers are gone as soon as the inner level has one of its own, as in nginx.
+struct AddedHeaders {
+  std::optional<std::vector<AddedHeader>> headers;
+  void inherit(const AddedHeaders& outer) { rules::inherit(headers, outer.headers); }
+};
+
 class AddHeaders final : public rules::ResponseStage {
  public:
   void edit(rules::RequestState& state, http::ResponseHead& head) const override {
     const auto& added = state.settings<AddedHeaders>().headers;
     if (!added) return;
     for (const AddedHeader& header : *added) {
-      if (!header.always && !is_added_on(head.status)) continue;
+      if (!header.always && !is_added_without_always(head.status)) continue;
       std::string value = header.value.expand(state);
       if (!value.empty()) head.headers.add(header.name, std::move(value));
     }

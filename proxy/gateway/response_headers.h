@@ -6,6 +6,9 @@
 
 namespace caisson::gateway {
 
+// The statuses on which a header without `always` is added, and Expires is set.
+bool is_added_without_always(unsigned status);
+
 void describe_response_headers(rules::Language& language);
 
 }  // namespace caisson::gateway

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,24 @@
 #include "http/message.h"
 
 namespace caisson::http {
+
+// The certificate that a client showed ($ssl_client_*), and what became of verifying it. Texts as nginx's variables
+// have them.
+struct ClientCertificate {
+  bool verified = false;
+  bool untrusted_issuer = false;  // it failed only because nobody here knows who issued it
+  std::string failure;            // why it failed: "self-signed certificate"
+  std::string pem;
+  std::string subject;  // RFC 2253
+  std::string issuer;
+  std::string subject_legacy;  // "/C=.../CN=..."
+  std::string issuer_legacy;
+  std::string serial;
+  std::string fingerprint;  // SHA-1, lower-case hexadecimal
+  std::string valid_from;
+  std::string valid_to;
+  std::int64_t expires = 0;  // seconds since 1970
+};
 
 // What is known of the connection that a request came on. Constant while the connection lives, but for `requests`
 // and `pipelined`.
@@ -29,9 +48,10 @@ struct ConnectionInfo {
   bool tls = false;
   std::string tls_protocol;  // "TLSv1.3"
   std::string tls_cipher;
-  std::string tls_server_name;  // SNI, lower case
-  bool pipelined = false;       // $pipe: this request came before the last response had left
-  std::size_t listener = 0;     // which listening socket: an index into the settings' list
+  std::string tls_server_name;                                  // SNI, lower case
+  std::shared_ptr<const ClientCertificate> client_certificate;  // null: none was shown
+  bool pipelined = false;    // $pipe: this request came before the last response had left
+  std::size_t listener = 0;  // which listening socket: an index into the settings' list
 };
 
 // The wire's side of a response; implemented by the codec's session, and by whoever stands between two exchanges.
@@ -40,8 +60,8 @@ class Responder {
   virtual ~Responder() = default;
   // Sends an interim response (1xx).
   virtual async::Task<void> inform(const ResponseHead& interim) = 0;
-  // The final head. It leaves with the first bytes of the body, or at body().flush() or finish(), whichever comes first.
-  // The body's size is the head's Content-Length; without one it is streamed. Once.
+  // The final head. It leaves with the first bytes of the body, or at body().flush() or finish(), whichever comes
+  // first. The body's size is the head's Content-Length; without one it is streamed. Once.
   virtual async::Task<void> start(ResponseHead head) = 0;
   // A head and its whole body at once, in the place of start() and body(). Its Content-Length is set already.
   virtual async::Task<void> send(ResponseHead head, std::string body);
@@ -53,9 +73,10 @@ class Responder {
 
 // How the client's connection is treated while and after this exchange; the settings of the location say it.
 struct ConnectionPolicy {
-  std::chrono::milliseconds body_idle{60'000};   // between two reads of the request body
-  std::chrono::milliseconds send_idle{60'000};   // between two writes of the response
-  std::chrono::milliseconds keep_alive{75'000};  // until the next request; zero closes
+  std::chrono::milliseconds body_idle{60'000};            // between two reads of the request body
+  std::chrono::milliseconds send_idle{60'000};            // between two writes of the response
+  std::chrono::milliseconds keep_alive{75'000};           // until the next request; zero closes
+  std::optional<std::chrono::seconds> keep_alive_header;  // what "Keep-Alive: timeout=" tells the client
   std::uint64_t keep_alive_requests = 1000;
   bool chunked_allowed = true;  // chunked_transfer_encoding
 };
@@ -103,7 +124,9 @@ class Exchange {
   const std::string& client_address() const noexcept {
     return client_address_.empty() ? connection_.client_address : client_address_;
   }
-  std::uint16_t client_port() const noexcept { return client_address_.empty() ? connection_.client_port : client_port_; }
+  std::uint16_t client_port() const noexcept {
+    return client_address_.empty() ? connection_.client_port : client_port_;
+  }
   void set_client_address(std::string address, std::uint16_t port) {
     client_address_ = std::move(address);
     client_port_ = port;

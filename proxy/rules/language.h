@@ -28,8 +28,14 @@ struct DirectiveSpec {
   unsigned least;   // arguments
   unsigned most;
   enum class Body { None, Required } body;
-  // Takes the directive into loader.level(). Null: accepted without effect.
+  // Takes the directive into loader.level(). Null: accepted, and told at start to have no effect here.
   Result<void> (*apply)(Loader& loader, const config::Directive& directive);
+};
+
+// A directive of nginx or of one of its modules that is known here and refused: never ignored, and never a riddle.
+struct RefusedDirective {
+  std::string_view name;     // ending in '*': all names that begin so
+  std::string_view way_out;  // what to do instead
 };
 
 class Language {
@@ -42,6 +48,7 @@ class Language {
   using Finish = Result<void> (*)(Loader& loader, Level& root);
 
   void add_directives(std::span<const DirectiveSpec> specs);
+  void add_refused(std::span<const RefusedDirective> refused);
   void add_variables(std::span<const VariableSpec> specs);
   void add_block_end(Block kind, BlockEnd hook) { block_ends_.push_back({kind, hook}); }
   void add_finish(Finish hook) { finishes_.push_back(hook); }
@@ -51,6 +58,8 @@ class Language {
 
   // The meanings of a name, which may differ by block ("server" in http and in upstream).
   std::vector<const DirectiveSpec*> find(std::string_view name) const;
+  // What is said of a name that is refused, or null.
+  const RefusedDirective* find_refused(std::string_view name) const;
   // The known name nearest to a mistyped one, or "".
   std::string_view nearest(std::string_view name) const;
 
@@ -65,6 +74,7 @@ class Language {
     BlockEnd hook;
   };
   std::vector<DirectiveSpec> directives_;
+  std::vector<RefusedDirective> refused_;
   std::vector<VariableSpec> variables_;
   std::vector<AtBlockEnd> block_ends_;
   std::vector<Finish> finishes_;

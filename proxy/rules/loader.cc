@@ -1,5 +1,6 @@
 #include "rules/loader.h"
 
+#include <algorithm>
 #include <span>
 
 #include "observe/log_file.h"
@@ -40,6 +41,7 @@ Loader::Loaded Loader::load(config::Parsed parsed) {
   for (const std::string& name : settings_->variables.undefined()) {
     note({ErrorCode::BadConfig, "unknown \"" + name + "\" variable"});
   }
+  tell_without_effect();
   Loaded loaded;
   loaded.warnings = settings_->warnings;
   if (errors_.empty()) loaded.settings = std::move(settings_);
@@ -47,9 +49,23 @@ Loader::Loaded Loader::load(config::Parsed parsed) {
   return loaded;
 }
 
+// In one line: none of them is a mistake.
+void Loader::tell_without_effect() {
+  std::string names;
+  for (const config::Directive* directive : without_effect_) {
+    names += (names.empty() ? "\"" : ", \"") + directive->name + "\" (" + directive->at.str() + ')';
+  }
+  if (!names.empty()) settings_->warnings.push_back("accepted, but without effect here: " + names);
+  without_effect_.clear();
+}
+
 void Loader::apply(const config::Directive& directive) {
   const auto meanings = language_.find(directive.name);
   if (meanings.empty()) {
+    if (const RefusedDirective* refused = language_.find_refused(directive.name)) {
+      return note(config::error_at(directive.at, "the \"" + directive.name + "\" directive is not supported",
+                                   refused->way_out));
+    }
     const std::string_view nearest = language_.nearest(directive.name);
     const std::string hint = nearest.empty() ? "" : "did you mean \"" + std::string(nearest) + "\"?";
     return note(config::error_at(directive.at, "unknown directive \"" + directive.name + '"', hint));
@@ -70,7 +86,12 @@ void Loader::apply(const config::Directive& directive) {
   if (directive.args.size() < meaning->least || directive.args.size() > meaning->most) {
     return note(config::wrong_argument_count(directive));
   }
-  if (meaning->apply == nullptr) return;
+  if (meaning->apply == nullptr) {
+    const bool told = std::any_of(without_effect_.begin(), without_effect_.end(),
+                                  [&](const config::Directive* other) { return other->name == directive.name; });
+    if (!told) without_effect_.push_back(&directive);
+    return;
+  }
   if (Result<void> done = meaning->apply(*this, directive); !done.ok()) note(std::move(done).error());
 }
 

@@ -103,6 +103,7 @@ class Loader {
 
  private:
   void apply(const config::Directive& directive);
+  void tell_without_effect();
 
   const Language& language_;
   config::Source& files_;
@@ -111,6 +112,7 @@ class Loader {
   std::unique_ptr<Settings> settings_;
   Level* level_ = nullptr;
   std::vector<Error> errors_;
+  std::vector<const config::Directive*> without_effect_;  // the first of each name; borrowed while load() runs
 };
 
 }  // namespace caisson::rules

@@ -43,6 +43,7 @@ std::string H1Responder::serialise(const http::ResponseHead& head) {
   context.keep_alive = request_.keep_alive && policy_->keep_alive > net::Milliseconds::zero() &&
                        request_.number < policy_->keep_alive_requests && !request_body_.withheld() &&
                        !request_body_.more_than(most_drained);
+  context.keep_alive_header = policy_->keep_alive_header;
   context.chunked_allowed = policy_->chunked_allowed;
   std::string bytes;
   const http::h1::ResponseFraming framing = http::h1::append_response_head(bytes, head, context);
