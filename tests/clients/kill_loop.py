@@ -10,7 +10,10 @@ docker-registry on the same folder.
 An answer of 201 is a promise, so it is noted the moment it has arrived. What was sent but not answered may be there
 or not: both are right.
 
-usage: kill_loop.py --gate PROGRAM [--kills N] [--seed N] [--clients N] [--keep FOLDER]
+usage: kill_loop.py --gate PROGRAM [--kills N] [--seed N] [--clients N] [--keep FOLDER] [--power-cuts]
+
+With --power-cuts each kill is a power cut: the store is on a disk of its own, which forgets at that moment what was not
+synced. It takes root's rights, and a namespace of mounts (`unshare --mount`) that takes the disk along at the end.
 
 The seed settles what is pushed and when the kills come; what a kill hits is settled by the machine.
 """
@@ -183,6 +186,8 @@ class Connection:
             if self.gate.kills == self.kills:
                 raise Broken(f"{method} {path}: broken off without a kill: {error!r}")
             raise Interrupted
+        if answer.status != expected and self.gate.kills != self.kills:
+            raise Interrupted  # the disk failed under a gate that was still there to say so
         if answer.status != expected:
             raise Broken(f"{method} {path}: status {answer.status} instead of {expected}: {content[:300]!r}")
         return answer.headers
@@ -356,6 +361,18 @@ def look_at_list_of_tags(port: int, known: Acknowledged) -> None:
 
 # ---------------------------------------------------------------- the loop
 
+class LoopDisk:
+    """The store's own disk. Without --power-cuts there is none, and nothing to do."""
+
+    def __init__(self, options: argparse.Namespace, folder: pathlib.Path):
+        self.there, self.arguments = options.power_cuts, [str(folder / "disk.img"), str(folder / "data")]
+
+    def __call__(self, command: str) -> None:
+        if self.there:
+            program = pathlib.Path(__file__).with_name("loop_disk.py")
+            subprocess.run([sys.executable, program, command, *self.arguments], check=True)
+
+
 def free_port() -> int:
     """A port below the range of outgoing connections: a client that finds the gate dead must not meet itself there."""
     while True:
@@ -384,8 +401,11 @@ def docker_registry_server(folder: pathlib.Path, port: int) -> Server:
 
 def loop(options: argparse.Namespace, folder: pathlib.Path) -> str:
     (folder / "data").mkdir()
+    loop_disk = LoopDisk(options, folder)
+    loop_disk("mount")
     port = free_port()
     server = gate_server(options.gate, folder, port)
+    os.sync()  # its owner shall outlast the first cut
     gate, known, disk = Gate(port), Acknowledged(), Disk(folder / "data")
     chance = random.Random(options.seed)
     clients = [Client(number, options.seed, gate, known) for number in range(options.clients)]
@@ -398,7 +418,10 @@ def loop(options: argparse.Namespace, folder: pathlib.Path) -> str:
             time.sleep(chance.uniform(0.01, 0.5))  # the random moment
             gate.up.clear()
             gate.kills += 1
+            loop_disk("cut")
             server.end(signal.SIGKILL)
+            loop_disk("unmount")
+            loop_disk("mount")
             disk.look()
             server.start()
             with known.lock:
@@ -430,6 +453,7 @@ def loop(options: argparse.Namespace, folder: pathlib.Path) -> str:
     finally:
         if server.process and server.process.returncode is None:
             server.end(signal.SIGKILL)
+        loop_disk("unmount")
 
     said = (folder / "gate.log").read_text() + (folder / "error.log").read_text()
     if crash := re.search(r"Sanitizer|runtime error: |exited on signal", said):
@@ -438,7 +462,7 @@ def loop(options: argparse.Namespace, folder: pathlib.Path) -> str:
     if interrupted < options.kills or len(known.manifests) < options.kills or (options.kills >= 20 and not resumed):
         raise Broken(f"too tame to prove anything: {interrupted} requests interrupted by {options.kills} kills, "
                      f"{resumed} uploads resumed, {len(known.manifests)} images acknowledged")
-    return (f"{options.kills} kills (seed {options.seed}), {interrupted} requests interrupted, {resumed} uploads resumed: "
+    return (f"{options.kills} {'power cuts' if options.power_cuts else 'kills'} (seed {options.seed}), {interrupted} requests interrupted, {resumed} uploads resumed: "
             f"{len(known.manifests)} images and {len(known.blobs)} blobs acknowledged, 0 lost; {blobs} blobs on disk, 0 half")
 
 
@@ -448,6 +472,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--power-cuts", action="store_true", help="cut the store's power at each kill")
     parser.add_argument("--keep", help="a new folder that stays, for a look at what went wrong")
     options = parser.parse_args()
 

@@ -294,3 +294,12 @@ TEST_CASE_FIXTURE(Fixture, "a failing sync on the way ends the upload") {
   CHECK(upload.value().append(block).error().code == ErrorCode::Io);
   CHECK_FALSE(upload.value().append(text::bytes_of("x")).ok());
 }
+
+TEST_CASE_FIXTURE(Fixture, "a manifest whose sync fails is not acknowledged, and its tag stays what it was") {
+  REQUIRE(app.put_manifest(sha256("{}"), "{}", {}, {tag("v1")}).ok());
+  watch.disk.sync_error = EIO;
+  CHECK(app.put_manifest(sha256("{ }"), "{ }", {}, {tag("v1")}).error().code == ErrorCode::Io);
+  watch.disk.sync_error = 0;
+  CHECK(app.tagged(tag("v1")).value() == sha256("{}"));
+  CHECK(app.manifest(sha256("{ }")).error().code == ErrorCode::NotFound);
+}
