@@ -158,8 +158,8 @@ class Acknowledged:
 class Gate:
     """What the clients know of the gate: where it is, whether it is up, and how often it was killed."""
 
-    def __init__(self, port: int):
-        self.port, self.up, self.kills = port, threading.Event(), 0
+    def __init__(self, port: int, power_cuts: bool):
+        self.port, self.power_cuts, self.up, self.kills = port, power_cuts, threading.Event(), 0
 
 
 class Interrupted(Exception):
@@ -295,7 +295,14 @@ class Client(threading.Thread):
             raise Broken(f"GET {location}: Range is {headers['Range']!r} for an upload of {len(content)} bytes")
         if match[1] == "0":  # nothing or one byte: the header cannot tell
             raise Interrupted
-        self.send_in_pieces(headers["Location"], content, int(match[1]) + 1)
+        try:
+            self.send_in_pieces(headers["Location"], content, int(match[1]) + 1)
+        except Broken as wrong:
+            # ext4 may keep a file's new size without the bytes of its last block. Nobody was promised that bytes of an
+            # unfinished upload outlast a power cut, only that no wrong blob comes of it: then it begins anew.
+            if self.gate.power_cuts and "DIGEST_INVALID" in str(wrong):
+                raise Interrupted
+            raise
         self.resumed += 1
 
 
@@ -406,7 +413,7 @@ def loop(options: argparse.Namespace, folder: pathlib.Path) -> str:
     port = free_port()
     server = gate_server(options.gate, folder, port)
     os.sync()  # its owner shall outlast the first cut
-    gate, known, disk = Gate(port), Acknowledged(), Disk(folder / "data")
+    gate, known, disk = Gate(port, options.power_cuts), Acknowledged(), Disk(folder / "data")
     chance = random.Random(options.seed)
     clients = [Client(number, options.seed, gate, known) for number in range(options.clients)]
     try:

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+#include <future>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,8 +70,8 @@ void store_driver_contract(Make make) {
     const auto other = Layout::tag_current_link(name, Tag::parse("v2").value());
     REQUIRE(driver->put(link, "x").ok());
     REQUIRE(driver->put(other, "y").ok());
-    CHECK(driver->remove_tree(Layout::tag(name, tag)).ok());
-    CHECK(driver->remove_tree(Layout::tag(name, tag)).ok());
+    CHECK(driver->remove_trees(std::array{Layout::tag(name, tag)}).ok());
+    CHECK(driver->remove_trees(std::array{Layout::tag(name, tag)}).ok());
     CHECK(driver->get(link, 100).error().code == ErrorCode::NotFound);
     CHECK(driver->get(other, 100).ok());
     REQUIRE(driver->put(link, "again").ok());
@@ -211,11 +213,21 @@ void store_driver_contract(Make make) {
     REQUIRE(driver->put(blob, "hello").ok());
     CHECK(driver->renew_lease(blob, 15min).ok());
   }
-  SUBCASE("any number holds off collection at once") {
-    auto mine = driver->hold_off_collection();
-    auto theirs = make()->hold_off_collection();
-    CHECK(mine.ok());
-    CHECK(theirs.ok());
+  SUBCASE("a lock is shared by any number, or one has it alone") {
+    const Key lock = Layout::content_lock();
+    {
+      auto mine = driver->hold(lock, Sharing::Shared);
+      auto theirs = make()->hold(lock, Sharing::Shared);
+      CHECK(mine.ok());
+      CHECK(theirs.ok());
+    }
+    auto alone = driver->hold(lock, Sharing::Alone);
+    REQUIRE(alone.ok());
+    auto later = std::async(std::launch::async, [&] { return make()->hold(lock, Sharing::Shared); });
+    CHECK(later.wait_for(std::chrono::milliseconds(50)) == std::future_status::timeout);
+    alone.value().reset();
+    CHECK(later.get().ok());
+    CHECK(driver->hold(Layout::tags_lock(name), Sharing::Alone).error().code == ErrorCode::NotFound);
   }
 }
 

@@ -73,6 +73,8 @@ class Draft {
   virtual Result<void> discard() = 0;
 };
 
+enum class Sharing : std::uint8_t { Shared, Alone };
+
 // Something that lasts as long as this does.
 class Hold {
  public:
@@ -90,8 +92,9 @@ class Driver {
   // NotFound when there is nothing to remove.
   virtual Result<void> remove(const Key& key) = 0;
 
-  // Everything below `folder`; its absence is success. Not atomic: remove what makes it visible first.
-  virtual Result<void> remove_tree(const Key& folder) = 0;
+  // Everything below these folders; their absence is success. Not atomic: remove what makes them visible first, or bear
+  // that a crash leaves a part.
+  virtual Result<void> remove_trees(std::span<const Key> folders) = 0;
 
   // The names of the folders in `folder`, sorted bytewise; NotFound when there is no such folder.
   virtual Result<std::vector<std::string>> folders(const Key& folder) const = 0;
@@ -103,9 +106,10 @@ class Driver {
   // Content's lease: a time that tells collection, in whichever process, how long ago anybody was told that the content
   // is there. Sets it to now if it is older than `age`. New content has one. It need not survive a power cut.
   virtual Result<void> renew_lease(const Key& key, std::chrono::seconds age) = 0;
-  // While held, collection in whichever process takes no content away: what is found there may be linked. Any number
-  // may hold it at once.
-  virtual Result<std::unique_ptr<Hold>> hold_off_collection() = 0;
+
+  // A lock of that name among all processes; waits for it. Any number share it, or one has it alone. NotFound when it
+  // is wanted alone and nobody ever shared it: then there is nothing to keep others from.
+  virtual Result<std::unique_ptr<Hold>> hold(const Key& lock, Sharing sharing) = 0;
 
   // Drafts, each in a folder of its own. A new draft need not survive a power cut before it is published.
   virtual Result<std::unique_ptr<Draft>> create_draft(const Key& folder) = 0;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 
 #include "base/text.h"
 #include "registry/store/files.h"
@@ -40,9 +41,9 @@ class FileContent final : public Content {
   std::atomic<bool>& can_read_cached_;
 };
 
-class SharedLock final : public Hold {
+class HeldLock final : public Hold {
  public:
-  SharedLock(Fd file, FileLock lock) : file_(std::move(file)), lock_(std::move(lock)) {}
+  HeldLock(Fd file, FileLock lock) : file_(std::move(file)), lock_(std::move(lock)) {}
 
  private:
   const Fd file_;
@@ -114,11 +115,18 @@ Result<void> FilesystemDriver::remove(const Key& key) {
   return sync_folder(root_, std::string(parent_of(key.path())));
 }
 
-Result<void> FilesystemDriver::remove_tree(const Key& folder) {
-  if (auto removed = store::remove_tree(root_, folder.path()); !removed.ok()) return removed;
-  auto synced = sync_folder(root_, std::string(parent_of(folder.path())));
-  if (!synced.ok() && synced.error().code == ErrorCode::NotFound) return {};
-  return synced;
+Result<void> FilesystemDriver::remove_trees(std::span<const Key> folders) {
+  std::set<std::string_view> parents;
+  for (const Key& folder : folders) {
+    if (auto removed = remove_tree(root_, folder.path()); !removed.ok()) return removed;
+    parents.insert(parent_of(folder.path()));
+  }
+  // What is below a folder whose name is gone for good is gone as well: no need to sync any more than these.
+  for (const std::string_view parent : parents) {
+    auto synced = sync_folder(root_, std::string(parent));
+    if (!synced.ok() && synced.error().code != ErrorCode::NotFound) return synced;
+  }
+  return {};
 }
 
 Result<std::vector<std::string>> FilesystemDriver::folders(const Key& folder) const {
@@ -157,15 +165,17 @@ Result<void> FilesystemDriver::renew_lease(const Key& key, std::chrono::seconds 
   return touch(root_, key.path());
 }
 
-Result<std::unique_ptr<Hold>> FilesystemDriver::hold_off_collection() {
-  const std::string path = Layout::lock().path();
-  if (auto made = folders_.make(std::string(parent_of(path))); !made.ok()) return std::move(made).error();
+Result<std::unique_ptr<Hold>> FilesystemDriver::hold(const Key& lock, Sharing sharing) {
+  const std::string& path = lock.path();
+  if (sharing == Sharing::Shared) {
+    if (auto made = folders_.make(std::string(parent_of(path))); !made.ok()) return std::move(made).error();
+  }
   // Reading is enough to lock it, so it does not matter which user's process made it.
   auto file = open_file(root_, path, O_RDONLY | O_CREAT, 0666);
   if (!file.ok()) return std::move(file).error();
-  auto locked = FileLock::share(file.value());
+  auto locked = sharing == Sharing::Shared ? FileLock::share(file.value()) : FileLock::take(file.value());
   if (!locked.ok()) return std::move(locked).error().in(path);
-  return std::unique_ptr<Hold>(std::make_unique<SharedLock>(std::move(file).value(), std::move(locked).value()));
+  return std::unique_ptr<Hold>(std::make_unique<HeldLock>(std::move(file).value(), std::move(locked).value()));
 }
 
 Result<std::unique_ptr<Draft>> FilesystemDriver::create_draft(const Key& folder) {

@@ -27,12 +27,12 @@ class FilesystemDriver final : public Driver {
   Result<std::string> get(const Key& key, std::size_t limit) const override;
   Result<void> put(const Key& key, std::string_view bytes) override;
   Result<void> remove(const Key& key) override;
-  Result<void> remove_tree(const Key& folder) override;
+  Result<void> remove_trees(std::span<const Key> folders) override;
   Result<std::vector<std::string>> folders(const Key& folder) const override;
   Result<std::uint64_t> size(const Key& key) const override;
   Result<std::unique_ptr<Content>> open(const Key& key) const override;
   Result<void> renew_lease(const Key& key, std::chrono::seconds age) override;
-  Result<std::unique_ptr<Hold>> hold_off_collection() override;
+  Result<std::unique_ptr<Hold>> hold(const Key& lock, Sharing sharing) override;
   Result<std::unique_ptr<Draft>> create_draft(const Key& folder) override;
   Result<std::unique_ptr<Draft>> open_draft(const Key& folder) override;
   Result<std::chrono::system_clock::time_point> draft_began(const Key& folder) const override;

@@ -24,7 +24,11 @@ Key Layout::blob_data(const Digest& digest) {
   return Key(joined({"blobs", to_string(digest.algorithm()), digest.hex().substr(0, 2), digest.hex(), "data"}));
 }
 
-Key Layout::lock() { return Key(joined({"_lock"})); }
+Key Layout::content_lock() { return Key(joined({"_lock"})); }
+
+Key Layout::tags_lock(const RepositoryName& name) {
+  return Key(joined({"repositories", name.str(), kManifestsFolder, "lock"}));
+}
 
 Key Layout::repositories() { return Key(joined({"repositories"})); }
 

@@ -26,8 +26,12 @@ struct Layout {
   // Content: layers, configurations and manifests.
   static Key blob_data(const Digest& digest);
 
-  // A file of ours that registry:2 ignores: who links content holds it shared, collection holds it alone.
-  static Key lock();
+  // Locks: files of ours in places where registry:2 does not look. (In the folder of a repository itself it would: its
+  // catalog ends at a file whose name begins with "_".)
+  // Who links content shares this, collection has it alone: what the one found, the other does not take away.
+  static Key content_lock();
+  // Who points a tag at something shares this, who deletes tags has it alone: a tag that was moved meanwhile stays.
+  static Key tags_lock(const RepositoryName& name);
 
   // The folder that all repositories are below.
   static Key repositories();

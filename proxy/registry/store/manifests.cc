@@ -1,5 +1,6 @@
 // The manifests and tags of a repository.
 #include <algorithm>
+#include <array>
 
 #include "base/text.h"
 #include "registry/store/repository.h"
@@ -91,14 +92,17 @@ Result<std::vector<Digest>> Repository::missing(const References& references) co
 Result<std::vector<Digest>> Repository::put_manifest(const Digest& digest, std::string_view bytes,
                                                      const References& references, const std::vector<Tag>& tags) {
   // What is found from here on stays until it is linked, also while collection runs.
-  auto held = store_->driver().hold_off_collection();
-  if (!held.ok()) return std::move(held).error();
+  auto content = store_->driver().hold(Layout::content_lock(), Sharing::Shared);
+  if (!content.ok()) return std::move(content).error();
   auto absent = missing(references);
   if (!absent.ok() || !absent.value().empty()) return absent;
   if (auto put = store_->driver().put(Layout::blob_data(digest), bytes); !put.ok()) return std::move(put).error();
   if (auto put = store_->write_link(Layout::revision_link(name_, digest), digest); !put.ok()) {
     return std::move(put).error();
   }
+  if (tags.empty()) return absent;
+  auto held = store_->driver().hold(Layout::tags_lock(name_), Sharing::Shared);
+  if (!held.ok()) return std::move(held).error();
   for (const Tag& tag : tags) {
     auto put = store_->write_link(Layout::tag_index_link(name_, tag, digest), digest);
     if (put.ok()) put = store_->write_link(Layout::tag_current_link(name_, tag), digest);
@@ -111,27 +115,32 @@ Result<void> Repository::delete_manifest(const Digest& digest) {
   const Key link = Layout::revision_link(name_, digest);
   if (auto target = store_->read_link(link); !target.ok()) return std::move(target).error();
   if (auto removed = store_->driver().remove(link); !removed.ok()) return removed;
+  // Between looking at a tag and removing it nobody may point it at something else.
+  auto held = store_->driver().hold(Layout::tags_lock(name_), Sharing::Alone);
+  if (!held.ok()) return std::move(held).error();
   auto all = store_->driver().folders(Layout::tags(name_));
   if (!all.ok()) {
     if (all.error().code == ErrorCode::NotFound) return {};
     return std::move(all).error();
   }
+  std::vector<Key> folders;
   for (const std::string& text : all.value()) {
     auto tag = Tag::parse(text);
     if (!tag.ok()) continue;
     auto target = tagged(tag.value());
-    if (!target.ok() || target.value() != digest) continue;
-    if (auto removed = delete_tag(tag.value()); !removed.ok() && removed.error().code != ErrorCode::NotFound) {
-      return removed;
-    }
+    if (target.ok() && target.value() == digest) folders.push_back(Layout::tag(name_, tag.value()));
   }
-  return {};
+  // All at once: an image may have thousands of tags, and each sync costs what a disk's flush costs.
+  return store_->driver().remove_trees(folders);
 }
 
 Result<void> Repository::delete_tag(const Tag& tag) {
+  auto held = store_->driver().hold(Layout::tags_lock(name_), Sharing::Alone);
+  if (!held.ok()) return std::move(held).error();
   // The current link is what makes a tag; with it gone the rest is garbage, whatever happens next.
   if (auto removed = store_->driver().remove(Layout::tag_current_link(name_, tag)); !removed.ok()) return removed;
-  return store_->driver().remove_tree(Layout::tag(name_, tag));
+  const std::array folders{Layout::tag(name_, tag)};
+  return store_->driver().remove_trees(folders);
 }
 
 Result<Page> Repository::tags(std::string_view after, std::size_t limit) const {

@@ -1,7 +1,5 @@
 // What collection, whichever process runs it, is told: which content somebody relies on, and when it must wait.
 #include <doctest/doctest.h>
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <future>
@@ -78,15 +76,14 @@ TEST_CASE_FIXTURE(Fixture, "serving a manifest renews its lease, looking through
 }
 
 TEST_CASE_FIXTURE(Fixture, "a manifest waits for collection to let go, and looks at its blobs after that") {
-  REQUIRE(store.driver().hold_off_collection().ok());  // makes the file
-  const Fd lock(::open((scratch.path() / Layout::lock().path()).c_str(), O_RDWR | O_CLOEXEC));
-  REQUIRE(::flock(lock.get(), LOCK_EX) == 0);
+  auto collection = store.driver().hold(Layout::content_lock(), Sharing::Alone);
+  REQUIRE(collection.ok());
   auto put = std::async(std::launch::async, [&] {
     return app.put_manifest(sha256("{}"), "{}", {{digest}, {}}, {tag("v1")});
   });
   CHECK(put.wait_for(std::chrono::milliseconds(50)) == std::future_status::timeout);
   std::filesystem::remove(data);  // what collection does meanwhile
-  REQUIRE(::flock(lock.get(), LOCK_UN) == 0);
+  collection.value().reset();
   const auto missing = put.get();
   REQUIRE(missing.ok());
   CHECK(missing.value() == std::vector{digest});

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 
+#include <future>
+
 #include "contract/store_driver.h"
 #include "unit/registry/store/scratch.h"
 
@@ -314,4 +316,31 @@ TEST_CASE_FIXTURE(Fixture, "the catalog lists repositories component by componen
   }
   CHECK(store.catalog("a/zz", 2).value().names == std::vector<std::string>{"a-b", "a.b/x"});
   CHECK(store.catalog("a.", 1).value().names == std::vector<std::string>{"a.b/x"});
+}
+
+TEST_CASE("who deletes an image's tags and who moves one of them do not lose the moved one") {
+  const Scratch scratch;
+  Store store(scratch.driver(), observe::ErrorLog());
+  Store other(scratch.driver(), observe::ErrorLog());  // as in another process
+  Repository app = store.repository(repository("app"));
+  for (int round = 0; round < 30; ++round) {
+    std::vector<Tag> tags;
+    for (int i = 0; i < 20; ++i) tags.push_back(tag("v" + std::to_string(i)));
+    REQUIRE(app.put_manifest(sha256("old"), "old", {}, tags).ok());
+    auto moved = std::async(std::launch::async, [&] {
+      return other.repository(repository("app")).put_manifest(sha256("new"), "new", {}, {tags.back()});
+    });
+    if (round % 2 == 0) {
+      CHECK(app.delete_manifest(sha256("old")).ok());
+    } else {
+      (void)app.delete_tag(tags.back());
+    }
+    REQUIRE(moved.get().ok());
+    const auto target = app.tagged(tags.back());
+    // The deletion of the tag itself may have come last; an image's deletion never takes a tag of another along.
+    if (round % 2 == 0) CHECK(target.ok());
+    if (target.ok()) CHECK(target.value() == sha256("new"));
+    if (target.ok()) CHECK(app.manifest(target.value()).ok());
+    (void)app.delete_manifest(sha256("old"));
+  }
 }
