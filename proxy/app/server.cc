@@ -50,6 +50,27 @@ session::ClientOptions options_of(const Endpoint& endpoint) {
   return options;
 }
 
+// http/ knows no tls/: the same facts in its own type.
+std::shared_ptr<const http::ClientCertificate> exchange_form(
+    const std::shared_ptr<const tls::ClientCertificate>& shown) {
+  if (!shown) return nullptr;
+  auto made = std::make_shared<http::ClientCertificate>();
+  made->verified = shown->verified;
+  made->untrusted_issuer = shown->untrusted_issuer;
+  made->failure = shown->failure;
+  made->pem = shown->pem;
+  made->subject = shown->subject;
+  made->issuer = shown->issuer;
+  made->subject_legacy = shown->subject_legacy;
+  made->issuer_legacy = shown->issuer_legacy;
+  made->serial = shown->serial;
+  made->fingerprint = shown->fingerprint;
+  made->valid_from = shown->valid_from;
+  made->valid_to = shown->valid_to;
+  made->expires = shown->expires;
+  return made;
+}
+
 // One loop, its thread, and what its connections use.
 class ServingLoop {
  public:
@@ -142,6 +163,7 @@ class ServingLoop {
       info.tls_protocol = transport->facts().protocol;
       info.tls_cipher = transport->facts().cipher;
       info.tls_server_name = transport->facts().server_name;
+      info.client_certificate = exchange_form(transport->facts().client_certificate);
       session::Client client(std::move(transport), std::move(info), shared_.gate, idle_, options);
       co_await client.run();
     } catch (const net::ConnectionLost& lost) {

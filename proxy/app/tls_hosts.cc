@@ -25,6 +25,33 @@ const config::SourcePos& place_of_listen(const VirtualHost& host) {
   return host.at;
 }
 
+tls::ClientVerificationParameters client_verification_of(const TlsSettings& settings) {
+  tls::ClientVerificationParameters p;
+  switch (settings.verify_client.value_or(TlsSettings::VerifyClient::Off)) {
+    case TlsSettings::VerifyClient::Off:
+      return p;
+    case TlsSettings::VerifyClient::On:
+      p.mode = tls::ClientVerification::Required;
+      break;
+    case TlsSettings::VerifyClient::Optional:
+      p.mode = tls::ClientVerification::Optional;
+      break;
+    case TlsSettings::VerifyClient::OptionalNoCa:
+      p.mode = tls::ClientVerification::OptionalNoCa;
+      break;
+  }
+  const auto take = [](const std::optional<TlsSettings::File>& file, std::string& text, std::string& path) {
+    if (!file) return;
+    text = file->content;
+    path = file->path;
+  };
+  take(settings.client_certificate, p.authorities, p.authorities_path);
+  take(settings.trusted_certificate, p.trusted, p.trusted_path);
+  take(settings.crl, p.revoked, p.revoked_path);
+  p.depth = static_cast<int>(std::min<std::uint64_t>(settings.verify_depth.value_or(1), 100));
+  return p;
+}
+
 tls::ServerParameters parameters_of(const VirtualHost& host, const TlsShared* shared) {
   const TlsSettings& settings = host.level->get<TlsSettings>();
   tls::ServerParameters p;
@@ -50,6 +77,7 @@ tls::ServerParameters parameters_of(const VirtualHost& host, const TlsShared* sh
     p.dhparam = settings.dhparam->content;
     p.dhparam_path = settings.dhparam->path;
   }
+  p.clients = client_verification_of(settings);
   if (settings.session_timeout) {
     p.session_timeout = std::chrono::duration_cast<std::chrono::seconds>(*settings.session_timeout);
   }

@@ -7,17 +7,22 @@
 #include "gateway/access_rules.h"
 #include "gateway/body_limit.h"
 #include "gateway/charset.h"
+#include "gateway/client_certificate.h"
+#include "gateway/compatibility.h"
 #include "gateway/core_directives.h"
 #include "gateway/core_settings.h"
 #include "gateway/disk.h"
 #include "gateway/document_root.h"
 #include "gateway/error_page.h"
 #include "gateway/expires.h"
+#include "gateway/geo.h"
 #include "gateway/host.h"
 #include "gateway/map.h"
+#include "gateway/real_ip.h"
 #include "gateway/redirect.h"
 #include "gateway/response_headers.h"
 #include "gateway/rewrite.h"
+#include "gateway/split_clients.h"
 #include "gateway/static_files.h"
 #include "gateway/tls_settings.h"
 #include "gateway/try_files.h"
@@ -187,10 +192,13 @@ async::Task<void> Gateway::serve(RequestState& state) const {
   for (const std::string& name : state.exchange.request().ignored) {
     rules::log(state, observe::Level::Info, "client sent invalid header line: \"" + name + "...\"");
   }
+  take_real_ip(state);
   Refusal answer;
   if (const unsigned refused = state.exchange.refused(); refused != 0) {
     rules::log(state, observe::Level::Info, state.exchange.refusal());
     answer = status_only(refused);
+  } else if (const unsigned status = status_of_client_certificate(state); status != 0) {
+    answer = status_only(status);
   } else {
     answer = co_await answer_from_server(state);
   }
@@ -250,6 +258,7 @@ async::Task<Gateway::Refusal> Gateway::answer_from_named(RequestState& state, co
 }
 
 async::Task<Gateway::Refusal> Gateway::check_and_handle(RequestState& state) const {
+  take_real_ip(state);
   if (Refusal refusal = co_await check_access(state, settings_.language)) co_return refusal;
   if (has_try_files(*state.level)) {
     Refusal answer = co_await try_files(state);
@@ -359,6 +368,7 @@ void describe(rules::Language& language) {
   describe_core(language);
   describe_virtual_hosts(language);
   describe_tls_settings(language);
+  describe_client_certificate(language);
   describe_locations(language);
   describe_rewrite(language);
   describe_access_rules(language);
@@ -367,11 +377,15 @@ void describe(rules::Language& language) {
   describe_document_root(language);
   describe_static_files(language);
   describe_map(language);
+  describe_geo(language);
+  describe_split_clients(language);
+  describe_real_ip(language);
   describe_error_page(language);
   describe_charset(language);
   describe_expires(language);
   describe_response_headers(language);
   describe_access_log(language);
+  describe_compatibility(language);
   describe_variables(language);
 }
 

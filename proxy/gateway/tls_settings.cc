@@ -27,6 +27,11 @@ void TlsSettings::inherit(const TlsSettings& outer) {
   rules::inherit(shared_session_cache, outer.shared_session_cache);
   rules::inherit(session_timeout, outer.session_timeout);
   rules::inherit(session_tickets, outer.session_tickets);
+  rules::inherit(verify_client, outer.verify_client);
+  rules::inherit(verify_depth, outer.verify_depth);
+  rules::inherit(client_certificate, outer.client_certificate);
+  rules::inherit(trusted_certificate, outer.trusted_certificate);
+  rules::inherit(crl, outer.crl);
 }
 
 namespace {
@@ -59,11 +64,39 @@ Result<void> add_pem(Loader& loader, const Directive& d) {
   return {};
 }
 
-Result<void> set_dhparam(Loader& loader, const Directive& d) {
-  Result<TlsSettings::File> file = read_pem(loader, d, "DH parameters");
+template <auto Member>
+Result<void> set_pem(Loader& loader, const Directive& d) {
+  auto& target = loader.level().own<TlsSettings>().*Member;
+  if (target) return config::config_error(d, "is duplicate");
+  Result<TlsSettings::File> file =
+      read_pem(loader, d, Member == &TlsSettings::dhparam ? "DH parameters" : "certificate");
   if (!file.ok()) return std::move(file).error();
-  loader.level().own<TlsSettings>().dhparam = std::move(file).value();
+  target = std::move(file).value();
   return {};
+}
+
+Result<void> set_verify_client(Loader& loader, const Directive& d) {
+  using Verify = TlsSettings::VerifyClient;
+  static constexpr std::array<std::pair<std::string_view, Verify>, 4> modes = {
+      {{"off", Verify::Off},
+       {"on", Verify::On},
+       {"optional", Verify::Optional},
+       {"optional_no_ca", Verify::OptionalNoCa}}};
+  auto& target = loader.level().own<TlsSettings>().verify_client;
+  if (target) return config::config_error(d, "is duplicate");
+  for (const auto& [name, mode] : modes) {
+    if (name != d.args[0]) continue;
+    target = mode;
+    return {};
+  }
+  return config::error_at(d.at, "invalid value \"" + d.args[0] + '"');
+}
+
+// OCSP of clients' certificates narrows access, so "on" may not pass for done.
+Result<void> refuse_ocsp(Loader&, const Directive& d) {
+  if (d.args[0] == "off") return {};
+  return config::error_at(d.at, "\"ssl_ocsp " + d.args[0] + "\" is not supported",
+                          "use \"ssl_crl\" with revocation lists");
 }
 
 Result<void> set_ssl(Loader& loader, const Directive& d) {
@@ -81,12 +114,13 @@ Result<void> set_ssl(Loader& loader, const Directive& d) {
 Result<void> set_protocols(Loader& loader, const Directive& d) {
   static constexpr std::array<std::string_view, 6> known = {"SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"};
   auto& settings = loader.level().own<TlsSettings>();
-  if (settings.protocols) return config::config_error(d, "is duplicate");
+  // Several lines add up, as nginx takes them (ngx_conf_set_bitmask_slot).
   for (const std::string& name : d.args) {
     const bool is_known = std::any_of(known.begin(), known.end(), [&](auto k) { return text::iequals(k, name); });
     if (!is_known) return config::error_at(d.at, "invalid value \"" + name + "\"");
   }
-  settings.protocols = d.args;
+  if (!settings.protocols) settings.protocols.emplace();
+  settings.protocols->insert(settings.protocols->end(), d.args.begin(), d.args.end());
   return {};
 }
 
@@ -116,11 +150,22 @@ constexpr std::array directives = {
     DirectiveSpec{"ssl_prefer_server_ciphers", http_server, 1, 1, none,
                   &rules::set_flag<&TlsSettings::prefer_server_ciphers>},
     DirectiveSpec{"ssl_ecdh_curve", http_server, 1, 1, none, &rules::set_text<&TlsSettings::ecdh_curve>},
-    DirectiveSpec{"ssl_dhparam", http_server, 1, 1, none, &set_dhparam},
+    DirectiveSpec{"ssl_dhparam", http_server, 1, 1, none, &set_pem<&TlsSettings::dhparam>},
     DirectiveSpec{"ssl_session_cache", http_server, 1, 2, none, &set_session_cache},
     DirectiveSpec{"ssl_session_timeout", http_server, 1, 1, none,
                   &rules::set_milliseconds<&TlsSettings::session_timeout>},
     DirectiveSpec{"ssl_session_tickets", http_server, 1, 1, none, &rules::set_flag<&TlsSettings::session_tickets>},
+    DirectiveSpec{"ssl_verify_client", http_server, 1, 1, none, &set_verify_client},
+    DirectiveSpec{"ssl_verify_depth", http_server, 1, 1, none, &rules::set_number<&TlsSettings::verify_depth>},
+    DirectiveSpec{"ssl_client_certificate", http_server, 1, 1, none, &set_pem<&TlsSettings::client_certificate>},
+    DirectiveSpec{"ssl_trusted_certificate", http_server, 1, 1, none, &set_pem<&TlsSettings::trusted_certificate>},
+    DirectiveSpec{"ssl_crl", http_server, 1, 1, none, &set_pem<&TlsSettings::crl>},
+    DirectiveSpec{"ssl_ocsp", http_server, 1, 1, none, &refuse_ocsp},
+    // accepted: no answers of an OCSP responder are stapled
+    DirectiveSpec{"ssl_stapling", http_server, 1, 1, none, nullptr},
+    DirectiveSpec{"ssl_stapling_file", http_server, 1, 1, none, nullptr},
+    DirectiveSpec{"ssl_stapling_responder", http_server, 1, 1, none, nullptr},
+    DirectiveSpec{"ssl_stapling_verify", http_server, 1, 1, none, nullptr},
     DirectiveSpec{"ssl_buffer_size", http_server, 1, 1, none, nullptr},
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,7 +31,15 @@ struct TlsSettings {
   std::optional<bool> shared_session_cache;  // false: off or none
   std::optional<std::chrono::milliseconds> session_timeout;
   std::optional<bool> session_tickets;
+  enum class VerifyClient { Off, On, Optional, OptionalNoCa };
+  std::optional<VerifyClient> verify_client;
+  std::optional<std::uint64_t> verify_depth;
+  std::optional<File> client_certificate;   // whose certificates clients may show
+  std::optional<File> trusted_certificate;  // the same, but clients are not told
+  std::optional<File> crl;
   config::SourcePos ssl_at;  // of `ssl on;`
+
+  bool verifies_clients() const { return verify_client.value_or(VerifyClient::Off) != VerifyClient::Off; }
 
   void inherit(const TlsSettings& outer);
 };

@@ -133,6 +133,7 @@ Result<ServerContext> ServerContext::make(const ServerParameters& parameters) {
     if (auto done = use_certificate(context, pem); !done.ok()) return std::move(done).error();
   }
   if (auto done = use_dhparam(context, parameters); !done.ok()) return std::move(done).error();
+  if (auto done = ask_for_client_certificates(context, parameters.clients); !done.ok()) return std::move(done).error();
   if (parameters.ecdh_curve != "auto") {
     result.curves_ = parameters.ecdh_curve;
     if (SSL_CTX_set1_groups_list(context, result.curves_.c_str()) != 1) {
@@ -163,10 +164,15 @@ Result<ServerContext> ServerContext::make(const ServerParameters& parameters) {
   return result;
 }
 
-// Which sessions this host resumes: its own, made with the same certificates.
+// Which sessions this host resumes: its own, made with the same certificates and the same demands on clients'.
 bool ServerContext::set_session_scope(const ServerParameters& parameters) {
   std::string scope = parameters.identity;
   for (const CertificatePem& pem : parameters.certificates) scope.append("\n").append(pem.chain);
+  const ClientVerificationParameters& clients = parameters.clients;
+  scope += '\n' + std::to_string(static_cast<int>(clients.mode)) + ' ' + std::to_string(clients.depth);
+  for (const std::string* pem : {&clients.authorities, &clients.trusted, &clients.revoked}) {
+    scope += '\n' + std::to_string(pem->size()) + ' ' + *pem;
+  }
   static_assert(SHA256_DIGEST_LENGTH <= SSL_MAX_SID_CTX_LENGTH);
   unsigned size = 0;
   return EVP_Digest(scope.data(), scope.size(), session_scope_.data(), &size, EVP_sha256(), nullptr) == 1 &&

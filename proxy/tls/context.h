@@ -15,6 +15,7 @@
 
 #include "base/result.h"
 #include "tls/certificate.h"
+#include "tls/client_certificates.h"
 #include "tls/sessions.h"
 
 namespace caisson::tls {
@@ -51,6 +52,7 @@ struct ServerParameters {
   std::shared_ptr<SessionCache> session_cache;  // for Shared
   bool session_tickets = true;
   std::shared_ptr<TicketKeys> ticket_keys;  // for session_tickets
+  ClientVerificationParameters clients;
   // In the order of preference; a client that offers only others is refused. Empty: no ALPN.
   std::vector<std::string> alpn = {"http/1.1", "http/1.0", "http/0.9"};
 };

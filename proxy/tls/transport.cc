@@ -127,6 +127,7 @@ void TlsTransport::learn_facts() {
   SSL_get0_alpn_selected(ssl, &alpn, &alpn_size);
   facts_.alpn.assign(reinterpret_cast<const char*>(alpn), alpn_size);
   facts_.session_reused = SSL_session_reused(ssl) == 1;
+  if (hosts_) facts_.client_certificate = client_certificate_of(ssl);
 }
 
 void TlsTransport::fail_handshake(int ssl_error) {

@@ -29,6 +29,7 @@ struct Facts {
   std::string server_name;  // $ssl_server_name: what the client asked for, as it wrote it; empty: nothing
   std::string alpn;         // "http/1.1"; empty: none agreed
   bool session_reused = false;
+  std::shared_ptr<const ClientCertificate> client_certificate;  // null: none was shown; the server's side only
 };
 
 // Whom a client connection means to reach.

@@ -1,0 +1,137 @@
+#include "gateway/real_ip.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include "base/text.h"
+#include "gateway/network.h"
+#include "rules/loader.h"
+#include "rules/setters.h"
+
+namespace caisson::gateway {
+
+using config::Directive;
+using rules::DirectiveSpec;
+using rules::Loader;
+
+namespace {
+
+struct RealIpSettings {
+  std::optional<std::vector<Network>> trusted;
+  std::optional<std::string> header;
+  std::optional<bool> recursive;
+  void inherit(const RealIpSettings& outer) {
+    rules::inherit(trusted, outer.trusted);
+    rules::inherit(header, outer.header);
+    rules::inherit(recursive, outer.recursive);
+  }
+  bool trusts(std::string_view address) const {
+    return std::any_of(trusted->begin(), trusted->end(), [&](const Network& n) { return n.contains(address); });
+  }
+};
+
+struct Taken {
+  bool done = false;
+};
+
+struct Peer {
+  std::string address;
+  std::uint16_t port = 0;
+};
+
+// "192.0.2.1", "192.0.2.1:4711", "[2001:db8::1]:4711", "2001:db8::1".
+std::optional<Peer> parse_peer(std::string_view text) {
+  std::string_view host = text;
+  std::string_view port;
+  if (text.starts_with('[')) {
+    const std::size_t end = text.find(']');
+    if (end == std::string_view::npos) return std::nullopt;
+    host = text.substr(1, end - 1);
+    if (text.substr(end + 1).starts_with(':')) port = text.substr(end + 2);
+  } else if (std::count(text.begin(), text.end(), ':') == 1) {
+    host = text.substr(0, text.find(':'));
+    port = text.substr(text.find(':') + 1);
+  }
+  const auto address = IpAddress::parse(host);
+  if (!address) return std::nullopt;
+  const auto number = text::to_number(port);
+  return Peer{address->str(), static_cast<std::uint16_t>(number && *number <= 65535 ? *number : 0)};
+}
+
+// ngx_http_get_forwarded_addr: from the last address on to the first that is not trusted.
+std::optional<Peer> forwarded(const std::string& list, const RealIpSettings& settings) {
+  std::optional<Peer> found;
+  std::string_view rest = list;
+  while (!rest.empty()) {
+    const std::size_t end = rest.find_last_not_of(" ,");
+    if (end == std::string_view::npos) break;
+    rest = rest.substr(0, end + 1);
+    const std::size_t begin = rest.find_last_of(" ,");
+    const std::string_view last = begin == std::string_view::npos ? rest : rest.substr(begin + 1);
+    std::optional<Peer> peer = parse_peer(last);
+    if (!peer) break;
+    found = std::move(peer);
+    if (!settings.recursive.value_or(false) || !settings.trusts(found->address)) break;
+    if (begin == std::string_view::npos) break;
+    rest = rest.substr(0, begin);
+  }
+  return found;
+}
+
+}  // namespace
+
+void take_real_ip(rules::RequestState& state) {
+  const RealIpSettings& settings = state.settings<RealIpSettings>();
+  Taken& taken = state.data<Taken>();
+  if (!settings.trusted || taken.done || !settings.trusts(state.exchange.connection().client_address)) return;
+  const std::string header = settings.header.value_or("X-Real-IP");
+  const auto value = state.exchange.request().headers.joined(header);
+  if (!value || value->empty()) return;
+  // Any header but X-Forwarded-For holds one address.
+  const bool list = text::iequals(header, "X-Forwarded-For");
+  std::optional<Peer> peer = list ? forwarded(*value, settings) : parse_peer(text::trimmed(*value));
+  if (!list && !peer) peer = forwarded(*value, settings);
+  if (!peer) return;
+  state.exchange.set_client_address(std::move(peer->address), peer->port);
+  taken.done = true;
+}
+
+namespace {
+
+Result<void> add_trusted(Loader& loader, const Directive& d) {
+  const auto network = Network::parse(d.args[0]);
+  if (!network) {
+    return config::error_at(d.at, "host not found in set_real_ip_from \"" + d.args[0] + '"',
+                            "write an address or a network, as 192.0.2.0/24");
+  }
+  if (network->host_bits) loader.warn(d.at, "low address bits of " + d.args[0] + " are meaningless");
+  auto& trusted = loader.level().own<RealIpSettings>().trusted;
+  if (!trusted) trusted.emplace();
+  trusted->push_back(*network);
+  return {};
+}
+
+Result<void> set_header(Loader& loader, const Directive& d) {
+  if (d.args[0] == "proxy_protocol") {
+    return config::error_at(d.at, "\"real_ip_header proxy_protocol\" is not supported",
+                            "have the proxy in front send X-Forwarded-For or X-Real-IP");
+  }
+  return rules::set_text<&RealIpSettings::header>(loader, d);
+}
+
+constexpr unsigned everywhere = rules::Http | rules::Server | rules::Location;
+constexpr auto none = DirectiveSpec::Body::None;
+
+constexpr std::array directives = {
+    DirectiveSpec{"set_real_ip_from", everywhere, 1, 1, none, &add_trusted},
+    DirectiveSpec{"real_ip_header", everywhere, 1, 1, none, &set_header},
+    DirectiveSpec{"real_ip_recursive", everywhere, 1, 1, none, &rules::set_flag<&RealIpSettings::recursive>},
+};
+
+}  // namespace
+
+void describe_real_ip(rules::Language& language) { language.add_directives(directives); }
+
+}  // namespace caisson::gateway
