@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <future>
 #include <thread>
 
 #include "integration/backend.h"
@@ -806,9 +807,9 @@ TEST_CASE("with several loops, each client gets the answers to its own questions
                     "; server_name echo; location / { return 200 \"$request_uri $http_x_client\"; } }");
   server.start();
   std::array<int, 8> right{};
-  std::vector<std::thread> clients;
+  std::vector<std::future<void>> clients;
   for (std::size_t i = 0; i < right.size(); ++i) {
-    clients.emplace_back([&, i] {
+    clients.push_back(std::async(std::launch::async, [&, i] {
       for (int connection = 0; connection < 5; ++connection) {
         Wire wire = Wire::to(port);
         for (int n = 0; n < 20; ++n) {
@@ -818,9 +819,9 @@ TEST_CASE("with several loops, each client gets the answers to its own questions
           if (read_answer(wire).body == path + ' ' + who && read_answer(wire).body == "ok") ++right[i];
         }
       }
-    });
+    }));
   }
-  for (std::thread& client : clients) client.join();
+  for (auto& client : clients) client.get();
   for (const int n : right) CHECK(n == 100);
   CHECK(backend.take().size() == 800);
 }

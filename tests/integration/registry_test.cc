@@ -5,8 +5,8 @@
 
 #include <atomic>
 #include <filesystem>
+#include <future>
 #include <regex>
-#include <thread>
 
 #include "integration/support.h"
 #include "integration/wire.h"
@@ -640,9 +640,9 @@ TEST_CASE("many push the same image at once through two gates, and everybody suc
   Registry one(data);
   Registry two(data);
   std::atomic<int> succeeded = 0;
-  std::vector<std::thread> pushers;
+  std::vector<std::future<void>> pushers;
   for (int i = 0; i < 8; ++i) {
-    pushers.emplace_back([&, i] {
+    pushers.push_back(std::async(std::launch::async, [&, i] {
       const Registry& gate = i % 2 == 0 ? one : two;
       const std::string bytes(200'000, 'z');
       const std::string digest = digest_of(bytes);
@@ -653,8 +653,8 @@ TEST_CASE("many push the same image at once through two gates, and everybody suc
         const Answer pulled = gate.get("/v2/" + name + "/blobs/" + digest);
         if (pushed.status == 201 && tagged.status == 201 && pulled.body == bytes) ++succeeded;
       }
-    });
+    }));
   }
-  for (std::thread& pusher : pushers) pusher.join();
+  for (auto& pusher : pushers) pusher.get();
   CHECK(succeeded == 40);
 }

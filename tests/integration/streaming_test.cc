@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <future>
 #include <iterator>
 #include <sstream>
 #include <thread>
@@ -354,9 +355,9 @@ TEST_CASE("a large chunked upload through an external backend takes little memor
     Wire peer = backend.accept();
     peer.read_until("\r\n\r\n");
     const std::uint64_t before = peak_memory(gate.server.worker());
-    std::thread sending([&] { send_pattern(client, size, true); });
+    auto sending = std::async(std::launch::async, [&] { send_pattern(client, size, true); });
     const PatternCheck got = read_chunked_pattern(peer);
-    sending.join();
+    sending.get();
     CHECK(got.intact());
     CHECK(got.size() == size);
     peer.send("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
@@ -379,10 +380,10 @@ TEST_CASE("a large download through an external backend takes little memory") {
     peer.read_until("\r\n\r\n");
     const std::uint64_t before = peak_memory(gate.server.worker());
     peer.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(size) + "\r\nConnection: close\r\n\r\n");
-    std::thread sending([&] { send_pattern(peer, size, false); });
+    auto sending = std::async(std::launch::async, [&] { send_pattern(peer, size, false); });
     client.read_until("\r\n\r\n");
     const PatternCheck got = read_pattern(client, size);
-    sending.join();
+    sending.get();
     CHECK(got.intact());
     CHECK(got.size() == size);
     const std::uint64_t growth = peak_memory(gate.server.worker()) - before;
@@ -450,7 +451,7 @@ TEST_CASE("a client that stops reading stops the backend, without a busy loop, a
     const std::uint64_t taken = peer.send_until_stuck(pattern(), fits_between);
     CHECK(cpu_time_of_a_second(gate.server.worker()) < std::chrono::milliseconds(100));
 
-    std::thread sending([&] {
+    auto sending = std::async(std::launch::async, [&] {
       for (std::uint64_t sent = taken; sent < size;) {
         const std::string_view next = std::string_view(pattern()).substr(sent % mib, size - sent);
         peer.send(next);
@@ -459,7 +460,7 @@ TEST_CASE("a client that stops reading stops the backend, without a busy loop, a
     });
     client.read_until("\r\n\r\n");
     const PatternCheck got = read_pattern(client, size);
-    sending.join();
+    sending.get();
     CHECK(got.size() == size);
     CHECK(got.intact());
   }
@@ -476,7 +477,7 @@ TEST_CASE("a backend that stops reading stops the client, without a busy loop, a
   const std::uint64_t taken = client.send_until_stuck(pattern(), fits_between);
   CHECK(cpu_time_of_a_second(gate.server.worker()) < std::chrono::milliseconds(100));
 
-  std::thread sending([&] {
+  auto sending = std::async(std::launch::async, [&] {
     for (std::uint64_t sent = taken; sent < size;) {
       const std::string_view next = std::string_view(pattern()).substr(sent % mib, size - sent);
       client.send(next);
@@ -484,7 +485,7 @@ TEST_CASE("a backend that stops reading stops the client, without a busy loop, a
     }
   });
   const PatternCheck got = read_pattern(peer, size);
-  sending.join();
+  sending.get();
   CHECK(got.size() == size);
   CHECK(got.intact());
   peer.send("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
