@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <string>
 
 #include "async/loop.h"
@@ -81,6 +82,7 @@ class Gate {
     info.client_address = client;
     info.server_address = "127.0.0.1";
     info.server_port = 80;
+    if (connection) connection(info);
     http::EmptyBody body;
     Recorder recorder(response);
     http::Exchange exchange(std::move(head), body, recorder, info);
@@ -93,7 +95,8 @@ class Gate {
   std::string get(const std::string& target) { return ask({"GET", target}).body; }
   unsigned status(const std::string& target) { return ask({"GET", target}).head.status; }
 
-  std::string client = "192.0.2.1";  // who asks
+  std::string client = "192.0.2.1";                       // who asks
+  std::function<void(http::ConnectionInfo&)> connection;  // changes what is known of the connection
   std::string errors;
   std::string warnings;
 

@@ -126,6 +126,28 @@ TEST_CASE("a session outlives a reload with the same settings, not one with anot
   }
 }
 
+TEST_CASE("a session made under weaker demands on clients is not resumed under stronger ones") {
+  const std::string authority = make_identity({"ca.test", "DNS:ca.test"}).pem().chain;
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    CAPTURE(version);
+    ServerParameters parameters = host_parameters("a.test");
+    const Visit open = visit(only_host(parameters), version, "a.test", nullptr, Resume::Ticket);
+    parameters.clients.mode = ClientVerification::Optional;
+    parameters.clients.authorities = authority;
+    CHECK_FALSE(visit(only_host(parameters), version, "a.test", open.session.get(), Resume::Ticket).reused);
+    const Visit asked = visit(only_host(parameters), version, "a.test", nullptr, Resume::Ticket);
+    CHECK(visit(only_host(parameters), version, "a.test", asked.session.get(), Resume::Ticket).reused);
+    parameters.clients.authorities = make_identity({"other.test", "DNS:other.test"}).pem().chain;
+    CHECK_FALSE(visit(only_host(parameters), version, "a.test", asked.session.get(), Resume::Ticket).reused);
+  }
+}
+
+TEST_CASE("clients cannot be verified without somebody to trust") {
+  ServerParameters parameters = host_parameters("a.test");
+  parameters.clients.mode = ClientVerification::Required;
+  CHECK(refusal(parameters) == "no ssl_client_certificate for ssl_verify_client");
+}
+
 TEST_CASE("tickets stay good while their key is in the ring") {
   ServerParameters parameters = host_parameters("a.test");
   const Visit first = visit(only_host(parameters), TLS1_2_VERSION, "a.test", nullptr, Resume::Ticket);
