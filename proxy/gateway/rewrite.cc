@@ -236,10 +236,9 @@ Result<void> add_rewrite(Loader& loader, const Directive& d) {
   }
   if (d.args.size() == 3) {
     const std::string& flag = d.args[2];
-    if (flag == "last") {
-      then = Rewrite::Then::Last;
-    } else if (flag == "break") {
-      then = Rewrite::Then::Break;
+    if (flag == "last" || flag == "break") {
+      // An absolute replacement redirects all the same (ngx_http_rewrite).
+      if (then == Rewrite::Then::Next) then = flag == "last" ? Rewrite::Then::Last : Rewrite::Then::Break;
     } else if (flag == "redirect") {
       then = Rewrite::Then::Redirect;
     } else if (flag == "permanent") {

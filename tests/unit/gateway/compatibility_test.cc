@@ -69,3 +69,10 @@ TEST_CASE("charset is named on text types alone, expires sets both headers") {
   CHECK(header("/hour", "Cache-Control") == "max-age=3600");
   CHECK(header("/gone", "Expires") == "(none)");
 }
+
+TEST_CASE("a rewrite to another server redirects, whatever its flag says of locations") {
+  Gate gate("server { location / { rewrite ^(.*)$ https://$host$1 last; } }");
+  const Response moved = gate.ask({"GET", "/v2/"});
+  CHECK(moved.head.status == 302);
+  CHECK(*moved.head.headers.find("Location") == "https://a.example/v2/");
+}
