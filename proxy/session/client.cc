@@ -122,11 +122,11 @@ async::Task<Client::Next> Client::serve_request() {
   H1Responder::Request request;
   request.version = head.version;
   request.to_head = head.method == "HEAD";
-  request.keep_alive = !broken && refused_ == 0 && !idle_.draining() && http::h1::client_keeps_alive(head);
+  request.keep_alive = !broken && refused_ == 0 && http::h1::client_keeps_alive(head);
   request.number = info_.requests;
   request.upgradable = head.version == http::Version::Http11 && head.body.kind == http::BodySize::Kind::None &&
                        head.headers.lists("Connection", "upgrade") && head.headers.has("Upgrade");
-  H1Responder responder(*transport_, body, request);
+  H1Responder responder(*transport_, body, idle_, request);
 
   std::string host;
   if (!head.target.host.empty()) {

@@ -8,30 +8,14 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <unordered_set>
 
-#include "async/cancel.h"
 #include "http/h1/request_parser.h"
 #include "http/handler.h"
 #include "net/transport.h"
+#include "session/idle_connections.h"
 #include "session/input.h"
 
 namespace caisson::session {
-
-// The connections of one loop that wait for another request, so that a graceful stop can end just these.
-//
-// Threading: one loop.
-class IdleConnections {
- public:
-  // From now on connections close after the response in hand; those that wait close at once.
-  void drain();
-  bool draining() const noexcept { return draining_; }
-
- private:
-  friend class Client;
-  std::unordered_set<async::CancelScope*> waiting_;
-  bool draining_ = false;
-};
 
 struct ClientOptions {
   http::h1::RequestOptions parser;

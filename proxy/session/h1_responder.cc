@@ -40,7 +40,9 @@ std::string H1Responder::serialise(const http::ResponseHead& head) {
   context.version = request_.version;
   context.to_head = request_.to_head;
   // A body that the client holds back, or a large rest of one, would stand in the way of the next request.
-  context.keep_alive = request_.keep_alive && policy_->keep_alive > net::Milliseconds::zero() &&
+  // A stop may have begun while the request was served: who is not told so has the next one cut off.
+  context.keep_alive = request_.keep_alive && !connections_.draining() &&
+                       policy_->keep_alive > net::Milliseconds::zero() &&
                        request_.number < policy_->keep_alive_requests && !request_body_.withheld() &&
                        !request_body_.more_than(most_drained);
   context.keep_alive_header = policy_->keep_alive_header;

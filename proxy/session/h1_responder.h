@@ -10,6 +10,7 @@
 #include "http/h1/serializer.h"
 #include "net/transport.h"
 #include "session/h1_body.h"
+#include "session/idle_connections.h"
 
 namespace caisson::session {
 
@@ -22,8 +23,8 @@ class H1Responder final : public http::Responder, private http::BodyWriter {
     std::uint64_t number;  // how many requests this connection has had, with this one
     bool upgradable;       // it asks for another protocol and has no body
   };
-  H1Responder(net::Transport& transport, H1Body& body, const Request& request)
-      : transport_(transport), request_body_(body), request_(request) {}
+  H1Responder(net::Transport& transport, H1Body& body, const IdleConnections& connections, const Request& request)
+      : transport_(transport), request_body_(body), connections_(connections), request_(request) {}
   // The exchange's limits and counters; set before the handler runs.
   void follow(const http::ConnectionPolicy& policy, http::Traffic& traffic) noexcept {
     policy_ = &policy;
@@ -50,6 +51,7 @@ class H1Responder final : public http::Responder, private http::BodyWriter {
 
   net::Transport& transport_;
   H1Body& request_body_;
+  const IdleConnections& connections_;
   Request request_;
   const http::ConnectionPolicy* policy_ = nullptr;
   http::Traffic* traffic_ = nullptr;

@@ -342,3 +342,16 @@ TEST_CASE("what a client sends just before it closes its side reaches the end of
   }(world));
   CHECK(heard == "last words");
 }
+
+TEST_CASE("a stop that begins while a request is served is told with its answer") {
+  // A push that a reload met was told "keep-alive" for its PATCH, and had its PUT cut off.
+  World* stopping = nullptr;
+  World world([&stopping](http::Exchange& exchange) {
+    stopping->idle.drain();
+    return echo(exchange);
+  });
+  stopping = &world;
+  const std::string answer = world.ask("GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(count(answer, "HTTP/1.1 200") == 1);
+  CHECK(count(answer, "Connection: close") == 1);
+}
