@@ -31,6 +31,20 @@ std::string_view take_word(std::string_view& rest) noexcept {
   return word;
 }
 
+// The request line for logs: "GET http://user:password@host/" loses what stands before the "@", which is a secret and
+// is refused anyway (RFC 9110 section 4.2.4).
+std::string without_user_information(std::string_view line) {
+  std::string shown(line);
+  const std::size_t authority = shown.find("://");
+  if (authority == std::string::npos || shown.substr(0, authority).find('/') != std::string::npos) return shown;
+  const std::size_t begin = authority + 3;
+  const std::size_t end = shown.find_first_of("/? ", begin);
+  const std::size_t at = shown.rfind('@', end);
+  if (at != std::string::npos && at >= begin && (end == std::string::npos || at < end))
+    shown.erase(begin, at + 1 - begin);
+  return shown;
+}
+
 }  // namespace
 
 void RequestParser::reset() {
@@ -102,6 +116,7 @@ void RequestParser::keep_line(std::string_view rest) {
   head_.line = lines_.pending();
   const std::size_t room = line_limit() - std::min(line_limit(), head_.line.size());
   head_.line.append(rest.substr(0, std::min(rest.find_first_of("\r\n"), room)));
+  head_.line = without_user_information(head_.line);
 }
 
 // nginx reads lines into one small buffer, then into so many large ones; a line is never divided between two.
@@ -128,7 +143,7 @@ void RequestParser::refuse_too_long() {
 
 // ngx_http_parse_request_line. The method's characters were looked at as they came.
 void RequestParser::read_request_line(std::string_view line) {
-  head_.line = line;
+  head_.line = without_user_information(line);
   head_.method = take_word(line);
   const std::string_view target = take_word(line);
   if (target.empty()) return refuse(400, "client sent invalid request: no target");

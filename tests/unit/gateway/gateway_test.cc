@@ -35,7 +35,8 @@ TEST_CASE("the documented user-agent rule turns old Docker away and lets 1.5.0-d
   CHECK(with_agent("Go-http-client/1.1") == 200);
 }
 
-TEST_CASE("add_header without always stays off errors, an inner one replaces all outer ones, an empty one is not sent") {
+TEST_CASE(
+    "add_header without always stays off errors, an inner one replaces all outer ones, an empty one is not sent") {
   Gate gate(R"(server {
     add_header X-Outer yes;
     add_header X-Outer-Always yes always;

@@ -284,3 +284,18 @@ TEST_CASE("all 256 bytes in every place of a request line and a header line") {
 }
 
 }  // namespace
+
+TEST_CASE("a password in the request line never reaches the line that logs show") {
+  for (const std::string_view sent :
+       {"GET http://user:hunter2@host/x HTTP/1.1\r\n\r\n", "GET http://user:hunter2@host HTTP/1.1\r\n\r\n",
+        "GET http://user:hun@ter2@host/ HTTP/1.1\r\n\r\n"}) {
+    RequestParser parser{RequestOptions{}};
+    CHECK(parser.feed(sent).state == State::Refused);
+    const std::string line = parser.take_head().line;
+    CHECK(line.starts_with("GET http://host"));
+    CHECK(line.find("ter2") == std::string::npos);
+  }
+  RequestParser parser{RequestOptions{}};
+  CHECK(parser.feed("GET /a://b@c HTTP/1.1\r\nHost: x\r\n\r\n").state == State::Complete);
+  CHECK(parser.take_head().line == "GET /a://b@c HTTP/1.1");
+}
