@@ -152,13 +152,16 @@ Result<void> add_access_log(Loader& loader, const Directive& d) {
   log.path = loader.from_prefix(d.args[0]);
   log.format_name = "combined";
   std::size_t buffer = 0;
+  bool flushed = false;  // flush=: no line may wait for others longer than that; written at once, none does
   for (std::size_t i = 1; i < d.args.size(); ++i) {
     const std::string& arg = d.args[i];
     if (arg.starts_with("buffer=")) {
       const auto size = config::parse_size(std::string_view(arg).substr(7));
       if (!size || *size == 0) return config::error_at(d.at, "invalid buffer size \"" + arg.substr(7) + '"');
       buffer = *size;
-    } else if (arg.starts_with("flush=") || arg == "gzip" || arg.starts_with("gzip=")) {
+    } else if (arg.starts_with("flush=")) {
+      flushed = true;
+    } else if (arg == "gzip" || arg.starts_with("gzip=")) {
       // a buffer is written out when it is full, at a reopen and at the end
     } else if (arg.starts_with("if=")) {
       Result<rules::Template> condition = loader.compile(std::string_view(arg).substr(3), d);
@@ -170,7 +173,7 @@ Result<void> add_access_log(Loader& loader, const Directive& d) {
       return config::error_at(d.at, "invalid parameter \"" + arg + '"');
     }
   }
-  auto writer = open_log(loader, log.path, buffer);
+  auto writer = open_log(loader, log.path, flushed ? 0 : buffer);
   if (!writer.ok()) return config::error_at(d.at, writer.error().what);
   log.writer = std::move(writer).value();
   logs->push_back(std::move(log));

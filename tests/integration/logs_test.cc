@@ -130,6 +130,16 @@ TEST_CASE("whatever bytes come, there is one line for each request, and no contr
   }
 }
 
+TEST_CASE("with flush= a line does not wait for a full buffer") {
+  Server server;
+  const std::uint16_t port = free_port();
+  const std::string log = server.folder().path("buffered.log");
+  server.configure("access_log " + log + " combined buffer=64k flush=1s;" + answering(port, "here"));
+  server.start();
+  CHECK(get(port) == "here");
+  CHECK(eventually([&] { return server.folder().read("buffered.log").find("\"GET / ") != std::string::npos; }));
+}
+
 TEST_CASE("a log format of one's own, in JSON, escapes what would end its strings") {
   Gate gate;
   CHECK(ask(gate.port, get_request("/own/%22", "User-Agent: a\"b\\c\x01\r\n")).status == 204);
