@@ -98,13 +98,15 @@ T take(Result<T> result, std::vector<Error>& errors) {
 
 }  // namespace
 
-Caisson::Caisson() {
-  gateway::describe(language_);
-  auth::describe(language_);
-  upstream::describe(language_);
-  registry::describe(language_);
-  language_.add_finish(&check_tls_settings);
+void describe_all(rules::Language& language) {
+  gateway::describe(language);
+  auth::describe(language);
+  upstream::describe(language);
+  registry::describe(language);
+  language.add_finish(&check_tls_settings);
 }
+
+Caisson::Caisson() { describe_all(language_); }
 
 Product::Loaded Caisson::load(const Invocation& invocation, config::Source& files, observe::LogFiles& logs) {
   rules::Services services;

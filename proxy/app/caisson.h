@@ -8,6 +8,9 @@
 
 namespace caisson::app {
 
+// Registers the directives, variables and phases of all modules.
+void describe_all(rules::Language& language);
+
 class Caisson final : public Product {
  public:
   Caisson();

@@ -1,16 +1,27 @@
 #include "app/tools.h"
 
+#include <cstdlib>
 #include <iostream>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "app/caisson.h"
+#include "app/list_directives.h"
 #include "auth/htpasswd_tool.h"
 
 namespace caisson::app {
 
 std::optional<int> run_tool(std::span<const char* const> argv) {
-  if (argv.size() < 2 || std::string_view(argv[1]) != "htpasswd") return std::nullopt;
+  if (argv.size() < 2) return std::nullopt;
+  const std::string_view tool = argv[1];
+  if (tool == "--list-directives") {
+    rules::Language language;
+    describe_all(language);
+    list_directives(language, std::cout);
+    return EXIT_SUCCESS;
+  }
+  if (tool != "htpasswd") return std::nullopt;
   const std::vector<std::string> args(argv.begin() + 2, argv.end());
   return auth::htpasswd_main(args, auth::ask_on_standard_input, std::cout, std::cerr);
 }

@@ -28,8 +28,12 @@ struct DirectiveSpec {
   unsigned least;   // arguments
   unsigned most;
   enum class Body { None, Required } body;
-  // Takes the directive into loader.level(). Null: accepted, and told at start to have no effect here.
+  // Takes the directive into loader.level(). Null: accepted with whatever arguments, and without effect.
   Result<void> (*apply)(Loader& loader, const config::Directive& directive);
+  // Why the directive has no effect here, although it is accepted: apply only checks its arguments (checks.h).
+  std::string_view no_effect = {};
+
+  bool effective() const noexcept { return apply != nullptr && no_effect.empty(); }
 };
 
 // A directive of nginx or of one of its modules that is known here and refused: never ignored, and never a riddle.
@@ -63,6 +67,8 @@ class Language {
   // The known name nearest to a mistyped one, or "".
   std::string_view nearest(std::string_view name) const;
 
+  const std::vector<DirectiveSpec>& directives() const noexcept { return directives_; }
+  const std::vector<RefusedDirective>& refused() const noexcept { return refused_; }
   const std::vector<VariableSpec>& variables() const noexcept { return variables_; }
   const std::vector<std::unique_ptr<AccessCheck>>& access_checks() const noexcept { return access_checks_; }
   const std::vector<std::unique_ptr<ResponseStage>>& response_stages() const noexcept { return response_stages_; }

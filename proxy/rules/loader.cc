@@ -49,6 +49,12 @@ Loader::Loaded Loader::load(config::Parsed parsed) {
   return loaded;
 }
 
+void Loader::note_without_effect(const config::Directive& directive) {
+  const bool told = std::any_of(without_effect_.begin(), without_effect_.end(),
+                                [&](const config::Directive* other) { return other->name == directive.name; });
+  if (!told) without_effect_.push_back(&directive);
+}
+
 // In one line: none of them is a mistake.
 void Loader::tell_without_effect() {
   std::string names;
@@ -86,12 +92,8 @@ void Loader::apply(const config::Directive& directive) {
   if (directive.args.size() < meaning->least || directive.args.size() > meaning->most) {
     return note(config::wrong_argument_count(directive));
   }
-  if (meaning->apply == nullptr) {
-    const bool told = std::any_of(without_effect_.begin(), without_effect_.end(),
-                                  [&](const config::Directive* other) { return other->name == directive.name; });
-    if (!told) without_effect_.push_back(&directive);
-    return;
-  }
+  if (!meaning->effective()) note_without_effect(directive);
+  if (meaning->apply == nullptr) return;
   if (Result<void> done = meaning->apply(*this, directive); !done.ok()) note(std::move(done).error());
 }
 

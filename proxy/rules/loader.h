@@ -103,6 +103,7 @@ class Loader {
 
  private:
   void apply(const config::Directive& directive);
+  void note_without_effect(const config::Directive& directive);
   void tell_without_effect();
 
   const Language& language_;
