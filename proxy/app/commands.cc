@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "app/master.h"
+#include "app/new_binary.h"
 #include "app/pid_file.h"
 #include "app/trial.h"
 #include "app/worker.h"
@@ -119,8 +120,10 @@ int signal_master(Product& product, const Invocation& invocation, const ErrorLog
 }
 
 // master_process off: this process serves.
-int serve_alone(Product& product, const Invocation& invocation, Plan plan, const ErrorLog& console) {
+int serve_alone(Product& product, const Invocation& invocation, Plan plan, const ErrorLog& console,
+                std::vector<Fd> inherited) {
   ListeningSockets sockets;
+  sockets.adopt(std::move(inherited));
   const std::vector<Error> errors = sockets.open(plan.listeners, patience_at_start);
   for (const Error& error : errors) console.emerg(error.what);
   if (!errors.empty()) return EXIT_FAILURE;
@@ -152,13 +155,16 @@ int serve_alone(Product& product, const Invocation& invocation, Plan plan, const
 }
 
 int start(Product& product, const Invocation& invocation, const ErrorLog& console) {
+  std::vector<Fd> inherited = take_inherited_sockets();  // first: no descriptor is in doubt yet
   Product::Loaded loaded = load_from_disk(product, invocation, {});
   if (!report(loaded, console)) return EXIT_FAILURE;
   if (!loaded.plan->logs_to_stderr) {  // the console has them already
     for (const std::string& warning : loaded.warnings) loaded.plan->error_log.warn(warning);
   }
-  if (!loaded.plan->master_process) return serve_alone(product, invocation, std::move(*loaded.plan), console);
-  return Master(product, invocation, console).run(std::move(*loaded.plan));
+  if (!loaded.plan->master_process) {
+    return serve_alone(product, invocation, std::move(*loaded.plan), console, std::move(inherited));
+  }
+  return Master(product, invocation, console, std::move(inherited)).run(std::move(*loaded.plan));
 }
 
 }  // namespace

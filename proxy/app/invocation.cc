@@ -51,7 +51,10 @@ Error refused(std::string what) { return {ErrorCode::BadConfig, std::move(what)}
 
 class Options {
  public:
-  explicit Options(std::span<const char* const> argv) : argv_(argv) { invocation_.program = program_name(argv); }
+  explicit Options(std::span<const char* const> argv) : argv_(argv) {
+    invocation_.call.assign(argv.begin(), argv.end());
+    invocation_.program = program_name(argv);
+  }
 
   Result<Invocation> parse() {
     for (at_ = 1; at_ < argv_.size(); ++at_) {

@@ -5,6 +5,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "config/parser.h"
@@ -13,6 +14,7 @@
 namespace caisson::app {
 
 struct Invocation {
+  std::vector<std::string> call;    // all of it, as it was
   std::string program = "caisson";  // program_name()
   bool show_version = false;        // -v, -V, -h
   bool show_build = false;          // -V

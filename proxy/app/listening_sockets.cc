@@ -20,6 +20,13 @@ Error at_directive(const Plan::Listener& listener, const Error& error) {
 
 }  // namespace
 
+void ListeningSockets::adopt(std::vector<Fd> inherited) {
+  for (Fd& fd : inherited) {
+    const net::Address address = net::local_address(fd.get());
+    open_.emplace(address.text(), Open{address, std::move(fd)});
+  }
+}
+
 std::vector<Error> ListeningSockets::open(const std::vector<Plan::Listener>& wanted,
                                           std::chrono::milliseconds patience) {
   const auto give_up_at = std::chrono::steady_clock::now() + patience;
@@ -47,11 +54,11 @@ std::vector<Error> ListeningSockets::open(const std::vector<Plan::Listener>& wan
   return {};
 }
 
-void ListeningSockets::keep_only(const std::vector<Plan::Listener>& wanted) {
+void ListeningSockets::keep_only(const std::vector<Plan::Listener>& wanted, bool shared) {
   std::erase_if(open_, [&](const auto& one) {
     const bool keep = std::any_of(wanted.begin(), wanted.end(),
                                   [&](const Plan::Listener& listener) { return listener.address.text() == one.first; });
-    if (!keep && one.second.address.is_unix()) ::unlink(std::string(one.second.address.unix_path()).c_str());
+    if (!keep && !shared && one.second.address.is_unix()) ::unlink(std::string(one.second.address.unix_path()).c_str());
     return !keep;
   });
 }
@@ -63,6 +70,12 @@ std::vector<NamedDescriptor> ListeningSockets::of(const std::vector<Plan::Listen
     named.push_back({name, open_.at(name).fd.get()});
   }
   return named;
+}
+
+std::vector<int> ListeningSockets::descriptors() const {
+  std::vector<int> all;
+  for (const auto& [name, open] : open_) all.push_back(open.fd.get());
+  return all;
 }
 
 std::vector<Error> check_listeners(const std::vector<Plan::Listener>& wanted) {

@@ -1,6 +1,7 @@
 // The listening sockets that the master holds open over reloads.
 //
-// Ownership: owns the sockets; the file of a unix socket is removed with it. Threading: one thread.
+// Ownership: owns the sockets; the file of a unix socket is removed with it, unless another process has it, too.
+// Threading: one thread.
 #pragma once
 
 #include <chrono>
@@ -25,8 +26,11 @@ class ListeningSockets {
   // Opens those that are not open yet, all of them or none; one error per address. An address in use is tried again
   // until `patience` is over: the process that is just ending may still have it.
   std::vector<Error> open(const std::vector<Plan::Listener>& wanted, std::chrono::milliseconds patience);
-  // Closes all others.
-  void keep_only(const std::vector<Plan::Listener>& wanted);
+  // Takes sockets that another binary opened (new_binary.h), which has them still.
+  void adopt(std::vector<Fd> inherited);
+  // Closes all others. When they are `shared` with another process, the files of unix ones stay.
+  void keep_only(const std::vector<Plan::Listener>& wanted, bool shared = false);
+  std::vector<int> descriptors() const;
   // Those of a plan, all of them open.
   std::vector<NamedDescriptor> of(const std::vector<Plan::Listener>& wanted) const;
 

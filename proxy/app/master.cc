@@ -10,6 +10,7 @@
 #include <cstring>
 #include <set>
 
+#include "app/new_binary.h"
 #include "app/trial.h"
 #include "base/text.h"
 
@@ -37,8 +38,12 @@ std::vector<std::string_view> lines_of(std::string_view text) {
 
 }  // namespace
 
-Master::Master(Product& product, const Invocation& invocation, observe::ErrorLog console)
-    : product_(product), invocation_(invocation), console_(std::move(console)) {
+Master::Master(Product& product, const Invocation& invocation, observe::ErrorLog console, std::vector<Fd> inherited)
+    : product_(product),
+      invocation_(invocation),
+      console_(std::move(console)),
+      predecessor_(inherited.empty() ? 0 : ::getppid()) {
+  sockets_.adopt(std::move(inherited));
   sigset_t set;
   ::sigemptyset(&set);
   for (const int number : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD}) {
@@ -69,7 +74,7 @@ bool Master::start(Plan plan) {
     return false;
   }
   log_ = plan.error_log;
-  if (plan.daemon) {
+  if (plan.daemon && predecessor_ == 0) {  // who has a predecessor is in the background already
     Result<Daemon> started = Daemon::start();
     if (!started.ok()) {
       console_.emerg(started.error().what);
@@ -147,8 +152,23 @@ void Master::on_signal(const signalfd_siginfo& info) {
     case SIGUSR1:
       log_.notice(received + ", reopening logs");
       return reopen_logs();
+    case SIGUSR2:
+      if (!in_background()) {
+        log_.notice(received + ", ignoring: a new binary would end with this process, which is in the foreground");
+      } else if (has_predecessor() || successor_ != 0) {
+        log_.notice(received + ", ignoring");
+        log_.crit("the changing binary signal is ignored: the old or the new binary's process is to be ended before");
+      } else {
+        log_.notice(received + ", changing binary");
+        start_successor();
+      }
+      return;
+    case SIGWINCH:  // a terminal sends it, too, to what is in its foreground
+      if (!in_background()) return;
+      log_.notice(received + ", stop accepting connections");
+      return stop_accepting();
     default:
-      log_.notice(received + ", ignored: this version does not change its binary while it runs");
+      return;
   }
 }
 
@@ -170,6 +190,7 @@ void Master::take_messages(WorkerProcess& worker) {
 void Master::reap() {
   int status = 0;
   for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+    if (pid == successor_) on_successor_exit(status);
     const auto found = std::find_if(workers_.begin(), workers_.end(), [&](const auto& w) { return w->pid() == pid; });
     if (found == workers_.end()) continue;  // process 1 of a container inherits the orphans of others
     const std::unique_ptr<WorkerProcess> worker = std::move(*found);
@@ -225,7 +246,7 @@ void Master::on_ready(WorkerProcess& worker) {
   respawn_at_.reset();
   respawn_delay_ = milliseconds(0);
   log_ = current_->plan.error_log;
-  sockets_.keep_only(current_->plan.listeners);
+  close_sockets_but(current_->plan.listeners);
   retire_older_than(*current_);
   if (!running_) {
     running_ = true;
@@ -246,6 +267,7 @@ void Master::on_failed_start(WorkerProcess& worker) {
 
 void Master::reload() {
   if (stopping_ != Stopping::No) return;
+  if (successor_ != 0) return accept_again();  // the configuration is the new binary's now
   if (coming_ != nullptr) {
     reload_again_ = true;
     return;
@@ -263,7 +285,7 @@ void Master::give_up_reload(const std::string& why) {
   for (const std::string_view reason : lines_of(why)) log_.emerg(reason);
   log_.error("the configuration in force before goes on unchanged");
   coming_ = nullptr;
-  sockets_.keep_only(current_->plan.listeners);
+  close_sockets_but(current_->plan.listeners);
   if (std::exchange(reload_again_, false)) reload();
 }
 
@@ -305,7 +327,53 @@ void Master::stop(Stopping how) {
       worker->finish(worker->generation()->plan.shutdown_timeout);
     }
   }
-  sockets_.keep_only({});
+  close_sockets_but({});
+}
+
+// Changing the binary.
+
+bool Master::in_background() const noexcept {
+  return predecessor_ != 0 || (current_ != nullptr && current_->plan.daemon);
+}
+
+void Master::close_sockets_but(const std::vector<Plan::Listener>& wanted) {
+  sockets_.keep_only(wanted, successor_ != 0 || has_predecessor());
+}
+
+void Master::start_successor() {
+  // First, so that the new binary finds the place free.
+  if (Result<void> moved = pid_file_.step_aside(); !moved.ok()) return log_.alert(moved.error().what);
+  const std::vector<int> sockets = sockets_.descriptors();
+  const Result<pid_t> started = start_new_binary(invocation_.call, sockets);
+  if (!started.ok()) {
+    log_.alert(started.error().what);
+    if (Result<void> moved = pid_file_.step_back(); !moved.ok()) log_.alert(moved.error().what);
+    return;
+  }
+  successor_ = started.value();
+  log_.notice("start new binary process " + std::to_string(successor_));
+}
+
+void Master::on_successor_exit(int status) {
+  const std::string who = "new binary process " + std::to_string(std::exchange(successor_, 0));
+  log_.notice(WIFSIGNALED(status) ? who + " exited on signal " + std::to_string(WTERMSIG(status))
+                                  : who + " exited with code " + std::to_string(WEXITSTATUS(status)));
+  if (stopping_ != Stopping::No) return;  // it ended second: the pid file and the sockets' files were its own
+  if (Result<void> moved = pid_file_.step_back(); !moved.ok()) log_.alert(moved.error().what);
+  accept_again();
+}
+
+void Master::stop_accepting() {
+  accepting_ = false;
+  respawn_at_.reset();
+  for (const auto& worker : workers_) {
+    if (!worker->leaving()) worker->finish(worker->generation()->plan.shutdown_timeout);
+  }
+}
+
+void Master::accept_again() {
+  if (std::exchange(accepting_, true)) return;
+  if (!start_worker(current_)) respawn_at_ = Clock::now() + longest_respawn_delay;
 }
 
 void Master::log_errors(const std::vector<Error>& errors) const {

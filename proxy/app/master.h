@@ -1,10 +1,16 @@
 // The master process: one thread that starts workers, replaces those that die, and takes nginx's signals.
 //
-//   TERM, INT  stop at once              HUP   load the configuration anew; a broken one changes nothing
-//   QUIT       stop after the requests   USR1  reopen the logs
+//   TERM, INT  stop at once              HUP    load the configuration anew; a broken one changes nothing
+//   QUIT       stop after the requests   USR1   reopen the logs
+//                                        USR2   start a new binary beside this one, on the same sockets
+//                                        WINCH  let the workers finish and start none, after USR2
 //
 // A reload starts a worker with the new configuration beside the old one. Only when the new one says that it is ready,
 // the old one is told to finish: until then nothing has changed, and whatever goes wrong is logged and dropped.
+//
+// A new binary (new_binary.h) runs beside this process until the administrator ends one of them: QUIT here and the new
+// one is alone; or HUP here, which starts workers again after WINCH, and QUIT there. When the new one ends, whatever
+// the reason, this process is back where it was.
 //
 // Threading: one thread; it waits for signals and workers and never for anything else.
 #pragma once
@@ -39,8 +45,9 @@ class Master {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // `console` is told what goes wrong until everything runs. REQUIRES: block_signals() was called.
-  Master(Product& product, const Invocation& invocation, observe::ErrorLog console);
+  // `console` is told what goes wrong until everything runs; `inherited` is what an old binary left.
+  // REQUIRES: block_signals() was called.
+  Master(Product& product, const Invocation& invocation, observe::ErrorLog console, std::vector<Fd> inherited);
   ~Master();
 
   // Starts with the plan and serves until told to stop. Returns the exit status.
@@ -68,6 +75,15 @@ class Master {
   void retire_older_than(const Generation& generation);
   void reopen_logs();
   void stop(Stopping how);
+
+  bool in_background() const noexcept;
+  // Whether the old binary that started this process still runs.
+  bool has_predecessor() const noexcept { return predecessor_ != 0 && ::getppid() == predecessor_; }
+  void close_sockets_but(const std::vector<Plan::Listener>& wanted);
+  void start_successor();
+  void stop_accepting();
+  void accept_again();
+  void on_successor_exit(int status);
   void log_errors(const std::vector<Error>& errors) const;
 
   Product& product_;
@@ -90,6 +106,10 @@ class Master {
   std::optional<Clock::time_point> respawn_at_;  // the current generation has no worker; start one then
   std::chrono::milliseconds respawn_delay_{};    // grows while workers die young
   unsigned generations_ = 0;
+
+  pid_t predecessor_ = 0;  // the process that left us its sockets
+  pid_t successor_ = 0;    // the new binary, while it runs
+  bool accepting_ = true;  // false after WINCH: workers that end are not replaced
 };
 
 }  // namespace caisson::app

@@ -18,6 +18,8 @@ namespace {
 // A second file beside it, renamed when it is whole: whoever waits for the pid file never reads an empty one.
 std::string draft_of(const std::string& path) { return path + ".new"; }
 
+constexpr std::string_view aside = ".oldbin";  // nginx's; scripts look for it
+
 Error cannot_open(const std::string& path) { return system_error(errno, "open() \"" + path + '"'); }
 
 }  // namespace
@@ -35,6 +37,18 @@ Result<void> PidFile::write(const std::string& path) {
   }
   if (::rename(draft.c_str(), path.c_str()) != 0) return system_error(errno, "rename() \"" + path + '"');
   remove();
+  path_ = path;
+  return {};
+}
+
+Result<void> PidFile::step_aside() { return move_to(path_ + std::string(aside)); }
+
+Result<void> PidFile::step_back() { return move_to(path_.substr(0, path_.size() - aside.size())); }
+
+Result<void> PidFile::move_to(const std::string& path) {
+  if (::rename(path_.c_str(), path.c_str()) != 0) {
+    return system_error(errno, "rename() \"" + path_ + "\" to \"" + path + '"');
+  }
   path_ = path;
   return {};
 }

@@ -20,10 +20,14 @@ class PidFile {
 
   // Names this process in the file, whole from its first moment on. A file at another path, written before, is removed.
   Result<void> write(const std::string& path);
+  // Gives its place to a new binary, and stands beside it under PID.oldbin; and back again.
+  Result<void> step_aside();
+  Result<void> step_back();
   void remove() noexcept;
 
  private:
-  std::string path_;
+  Result<void> move_to(const std::string& path);
+  std::string path_;  // where it is now; empty: nowhere
 };
 
 // Whether the file could be written; leaves nothing behind.

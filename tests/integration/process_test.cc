@@ -322,17 +322,6 @@ TEST_CASE("closed standard streams do no harm") {
   CHECK(shell.wait() == 0);
 }
 
-TEST_CASE("USR2 and WINCH end nothing") {
-  const auto port = free_port();
-  Server server("", answering(port, "one"));
-  server.start();
-  server.master().signal(SIGUSR2);
-  server.master().signal(SIGWINCH);
-  CHECK(server.logs("(SIGUSR2) received"));
-  CHECK(server.logs("(SIGWINCH) received"));
-  CHECK(get(port) == "one");
-}
-
 TEST_CASE("when the master is killed, its worker frees the port and goes") {
   const auto port = free_port();
   Server server("", answering(port, "one"));
