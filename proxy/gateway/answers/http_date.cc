@@ -1,4 +1,4 @@
-#include "gateway/http_date.h"
+#include "gateway/answers/http_date.h"
 
 #include <array>
 

@@ -1,4 +1,4 @@
-#include "gateway/redirect.h"
+#include "gateway/answers/redirect.h"
 
 #include "gateway/core_settings.h"
 #include "gateway/host.h"

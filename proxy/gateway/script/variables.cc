@@ -1,4 +1,4 @@
-#include "gateway/variables.h"
+#include "gateway/script/variables.h"
 
 #include <openssl/rand.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "gateway/autoindex.h"
+#include "gateway/files/autoindex.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <memory>
 
 #include "base/text.h"
-#include "gateway/http_date.h"
+#include "gateway/answers/http_date.h"
 #include "observe/escape.h"
 
 namespace caisson::gateway {

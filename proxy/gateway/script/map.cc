@@ -1,4 +1,4 @@
-#include "gateway/map.h"
+#include "gateway/script/map.h"
 
 #include <array>
 #include <memory>

@@ -1,4 +1,4 @@
-#include "gateway/charset.h"
+#include "gateway/answers/charset.h"
 
 #include <array>
 #include <memory>

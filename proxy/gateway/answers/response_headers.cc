@@ -1,12 +1,12 @@
-#include "gateway/response_headers.h"
+#include "gateway/answers/response_headers.h"
 
 #include <array>
 #include <ctime>
 #include <memory>
 
 #include "base/text.h"
+#include "gateway/answers/http_date.h"
 #include "gateway/core_settings.h"
-#include "gateway/http_date.h"
 #include "rules/loader.h"
 
 namespace caisson::gateway {

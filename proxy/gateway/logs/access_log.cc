@@ -1,4 +1,4 @@
-#include "gateway/access_log.h"
+#include "gateway/logs/access_log.h"
 
 #include <array>
 #include <cctype>

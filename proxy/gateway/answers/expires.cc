@@ -1,4 +1,4 @@
-#include "gateway/expires.h"
+#include "gateway/answers/expires.h"
 
 #include <array>
 #include <chrono>
@@ -7,8 +7,8 @@
 #include <string>
 
 #include "config/arguments.h"
-#include "gateway/http_date.h"
-#include "gateway/response_headers.h"
+#include "gateway/answers/http_date.h"
+#include "gateway/answers/response_headers.h"
 #include "rules/loader.h"
 
 namespace caisson::gateway {

@@ -1,11 +1,11 @@
-#include "gateway/try_files.h"
+#include "gateway/files/try_files.h"
 
 #include <array>
 #include <vector>
 
 #include "base/text.h"
-#include "gateway/disk.h"
-#include "gateway/document_root.h"
+#include "gateway/files/disk.h"
+#include "gateway/files/document_root.h"
 #include "rules/loader.h"
 #include "rules/phases.h"
 

@@ -1,4 +1,4 @@
-#include "gateway/document_root.h"
+#include "gateway/files/document_root.h"
 
 #include <array>
 #include <cstdlib>

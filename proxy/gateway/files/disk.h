@@ -14,7 +14,7 @@
 #include "async/pool.h"
 #include "async/task.h"
 #include "base/handle.h"
-#include "gateway/document_root.h"
+#include "gateway/files/document_root.h"
 #include "rules/language.h"
 
 namespace caisson::gateway {

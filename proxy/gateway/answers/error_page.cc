@@ -1,4 +1,4 @@
-#include "gateway/error_page.h"
+#include "gateway/answers/error_page.h"
 
 #include <array>
 #include <map>

@@ -1,4 +1,4 @@
-#include "gateway/disk.h"
+#include "gateway/files/disk.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
-#include "gateway/conditional.h"
+#include "gateway/files/conditional.h"
 
 #include "base/text.h"
-#include "gateway/http_date.h"
+#include "gateway/answers/http_date.h"
 
 namespace caisson::gateway {
 

@@ -1,4 +1,4 @@
-#include "gateway/ranges.h"
+#include "gateway/files/ranges.h"
 
 #include <algorithm>
 #include <limits>

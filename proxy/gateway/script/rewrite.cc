@@ -1,4 +1,4 @@
-#include "gateway/rewrite.h"
+#include "gateway/script/rewrite.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,8 +7,8 @@
 #include <array>
 
 #include "base/text.h"
+#include "gateway/answers/redirect.h"
 #include "gateway/core_settings.h"
-#include "gateway/redirect.h"
 #include "rules/loader.h"
 #include "rules/request_log.h"
 

@@ -1,4 +1,4 @@
-#include "gateway/static_files.h"
+#include "gateway/files/static_files.h"
 
 #include <algorithm>
 #include <array>
@@ -9,14 +9,14 @@
 #include <vector>
 
 #include "base/text.h"
-#include "gateway/autoindex.h"
-#include "gateway/conditional.h"
+#include "gateway/answers/http_date.h"
+#include "gateway/answers/redirect.h"
 #include "gateway/core_settings.h"
-#include "gateway/disk.h"
-#include "gateway/document_root.h"
-#include "gateway/http_date.h"
-#include "gateway/ranges.h"
-#include "gateway/redirect.h"
+#include "gateway/files/autoindex.h"
+#include "gateway/files/conditional.h"
+#include "gateway/files/disk.h"
+#include "gateway/files/document_root.h"
+#include "gateway/files/ranges.h"
 #include "http/target.h"
 #include "rules/loader.h"
 #include "rules/request_log.h"
