@@ -1,167 +1,279 @@
 #include "gateway/compatibility.h"
 
 #include <array>
+#include <string>
+#include <string_view>
+
+#include "base/text.h"
+#include "gateway/compatibility_parts.h"
+#include "rules/checks.h"
+#include "rules/loader.h"
 
 namespace caisson::gateway {
 
+using config::Directive;
 using rules::any_number;
 using rules::DirectiveSpec;
-using rules::RefusedDirective;
+using rules::Loader;
 
 namespace {
 
 constexpr unsigned everywhere = rules::Http | rules::Server | rules::Location;
 constexpr unsigned also_if = everywhere | rules::IfInLocation;
+constexpr unsigned http_server = rules::Http | rules::Server;
 constexpr auto none = DirectiveSpec::Body::None;
 
-constexpr DirectiveSpec accepted(std::string_view name, unsigned blocks, unsigned least = 1, unsigned most = 1) {
-  return {name, blocks, least, most, none, nullptr};
-}
+using Check = Result<void> (*)(Loader&, const Directive&);
 
-constexpr std::array directives = {
-    // Names are looked up by the system's resolver.
-    accepted("resolver", everywhere, 1, any_number),
-    accepted("resolver_timeout", everywhere),
-    // Answers go out as they are: a digest is of the bytes that clients get.
-    accepted("gzip", also_if),
-    accepted("gzip_buffers", everywhere, 2, 2),
-    accepted("gzip_comp_level", everywhere),
-    accepted("gzip_disable", everywhere, 1, any_number),
-    accepted("gzip_hash", everywhere),
-    accepted("gzip_http_version", everywhere),
-    accepted("gzip_min_length", everywhere),
-    accepted("gzip_no_buffer", everywhere),
-    accepted("gzip_proxied", everywhere, 1, any_number),
-    accepted("gzip_static", everywhere),
-    accepted("gzip_types", everywhere, 1, any_number),
-    accepted("gzip_vary", everywhere),
-    accepted("gzip_window", everywhere),
-    accepted("gunzip", everywhere),
-    accepted("gunzip_buffers", everywhere, 2, 2),
-    // Bodies are never spooled, files are read in slices.
-    accepted("client_body_in_file_only", everywhere),
-    accepted("client_body_in_single_buffer", everywhere),
-    accepted("aio", everywhere),
-    accepted("aio_write", everywhere),
-    accepted("directio", everywhere),
-    accepted("directio_alignment", everywhere),
-    accepted("open_file_cache", everywhere, 1, 2),
-    accepted("open_file_cache_errors", everywhere),
-    accepted("open_file_cache_min_uses", everywhere),
-    accepted("open_file_cache_valid", everywhere),
-    accepted("output_buffers", everywhere, 2, 2),
-    accepted("postpone_output", everywhere),
-    accepted("read_ahead", everywhere),
-    accepted("sendfile_max_chunk", everywhere),
-    accepted("lingering_close", everywhere),
-    accepted("lingering_time", everywhere),
-    accepted("lingering_timeout", everywhere),
-    accepted("send_lowat", everywhere),
-    accepted("connection_pool_size", rules::Http | rules::Server),
-    accepted("request_pool_size", rules::Http | rules::Server),
-    accepted("msie_padding", everywhere),
-    accepted("msie_refresh", everywhere),
-    accepted("keepalive_disable", everywhere, 1, 2),
-    accepted("accept_mutex_delay", rules::Events),
-    accepted("debug_connection", rules::Events),
-    accepted("worker_aio_requests", rules::Events),
-    accepted("timer_resolution", rules::Main),
-    accepted("lock_file", rules::Main),
-    accepted("thread_pool", rules::Main, 2, 3),
-    accepted("working_directory", rules::Main),
-    accepted("debug_points", rules::Main),
-    // HTTP/1.1 is served.
-    accepted("http2_body_preread_size", rules::Http | rules::Server),
-    accepted("http2_chunk_size", everywhere),
-    accepted("http2_idle_timeout", rules::Http | rules::Server),
-    accepted("http2_max_concurrent_pushes", rules::Http | rules::Server),
-    accepted("http2_max_concurrent_streams", rules::Http | rules::Server),
-    accepted("http2_max_field_size", rules::Http | rules::Server),
-    accepted("http2_max_header_size", rules::Http | rules::Server),
-    accepted("http2_max_requests", rules::Http | rules::Server),
-    accepted("http2_push", everywhere),
-    accepted("http2_push_preload", everywhere),
-    accepted("http2_recv_buffer_size", rules::Http),
-    accepted("http2_recv_timeout", rules::Http | rules::Server),
-    // An old patch of nginx, for what it and we always do.
-    accepted("chunkin", everywhere),
-    accepted("chunkin_resume", rules::Location, 0, 0),
-    // Settings of backends that cannot be reached, since fastcgi_pass and its like are refused below.
-    accepted("fastcgi_buffer_size", everywhere),
-    accepted("fastcgi_buffering", everywhere),
-    accepted("fastcgi_buffers", everywhere, 2, 2),
-    accepted("fastcgi_busy_buffers_size", everywhere),
-    accepted("fastcgi_connect_timeout", everywhere),
-    accepted("fastcgi_hide_header", everywhere),
-    accepted("fastcgi_ignore_headers", everywhere, 1, any_number),
-    accepted("fastcgi_index", everywhere),
-    accepted("fastcgi_intercept_errors", everywhere),
-    accepted("fastcgi_keep_conn", everywhere),
-    accepted("fastcgi_max_temp_file_size", everywhere),
-    accepted("fastcgi_param", also_if, 2, 3),
-    accepted("fastcgi_pass_header", everywhere),
-    accepted("fastcgi_read_timeout", everywhere),
-    accepted("fastcgi_request_buffering", everywhere),
-    accepted("fastcgi_send_timeout", everywhere),
-    accepted("fastcgi_split_path_info", everywhere),
-    accepted("fastcgi_temp_file_write_size", everywhere),
-    accepted("fastcgi_temp_path", everywhere, 1, 4),
-    accepted("scgi_param", everywhere, 2, 3),
-    accepted("scgi_temp_path", everywhere, 1, 4),
-    accepted("uwsgi_param", everywhere, 2, 3),
-    accepted("uwsgi_temp_path", everywhere, 1, 4),
+// Rows whose reason is the same; each says where, and how many arguments, if not everywhere and one.
+struct Row {
+  std::string_view name;
+  Check check;
+  unsigned blocks = everywhere;
+  unsigned least = 1;
+  unsigned most = least;
 };
 
-constexpr std::string_view other_gateway =
-    "leave that location to nginx, and let its traffic pass by or behind this proxy";
-constexpr std::string_view passwords = "use \"auth_basic\" with \"auth_basic_user_file\", or client certificates";
-constexpr std::string_view scripts = "say it with map, if, return and rewrite, or leave it to nginx";
+template <std::size_t N>
+constexpr std::array<DirectiveSpec, N> without_effect(std::string_view reason, const Row (&rows)[N]) {
+  std::array<DirectiveSpec, N> specs{};
+  for (std::size_t i = 0; i < N; ++i) {
+    specs[i] = {rows[i].name, rows[i].blocks, rows[i].least, rows[i].most, none, rows[i].check, reason};
+  }
+  return specs;
+}
 
-constexpr std::array refused = {
-    RefusedDirective{"auth_ldap*", passwords},
-    RefusedDirective{"ldap_server", passwords},
-    RefusedDirective{"auth_jwt*", passwords},
-    RefusedDirective{"auth_digest*", passwords},
-    RefusedDirective{"auth_pam*", passwords},
-    RefusedDirective{"access_by_lua*", scripts},
-    RefusedDirective{"content_by_lua*", scripts},
-    RefusedDirective{"rewrite_by_lua*", scripts},
-    RefusedDirective{"set_by_lua*", scripts},
-    RefusedDirective{"header_filter_by_lua*", scripts},
-    RefusedDirective{"body_filter_by_lua*", scripts},
-    RefusedDirective{"log_by_lua*", scripts},
-    RefusedDirective{"init_by_lua*", scripts},
-    RefusedDirective{"init_worker_by_lua*", scripts},
-    RefusedDirective{"lua_*", scripts},
-    RefusedDirective{"js_*", scripts},
-    RefusedDirective{"perl*", scripts},
-    RefusedDirective{"proxy_connect", "this is no forward proxy; let clients use one beside it"},
-    RefusedDirective{"proxy_connect_address", "this is no forward proxy; let clients use one beside it"},
-    RefusedDirective{"proxy_connect_allow", "this is no forward proxy; let clients use one beside it"},
-    RefusedDirective{"stream", "this is a proxy for HTTP; leave plain TCP and UDP to nginx"},
-    RefusedDirective{"mail", "this is a proxy for HTTP; leave mail to nginx"},
-    RefusedDirective{"fastcgi_pass", other_gateway},
-    RefusedDirective{"uwsgi_pass", other_gateway},
-    RefusedDirective{"scgi_pass", other_gateway},
-    RefusedDirective{"grpc_pass", other_gateway},
-    RefusedDirective{"memcached_pass", other_gateway},
-    RefusedDirective{"dav_*", "a registry is written through its own API; leave WebDAV to nginx"},
-    RefusedDirective{"create_full_put_path", "a registry is written through its own API; leave WebDAV to nginx"},
-    RefusedDirective{"sub_filter*",
-                     "bodies stay as they are, since a digest is of their bytes; let the backend say it right"},
-    RefusedDirective{"mirror*", "requests go to one backend; copy them where they are logged, or leave it to nginx"},
-    RefusedDirective{"image_filter*", "bodies stay as they are, since a digest is of their bytes"},
-    RefusedDirective{"random_index", "name the file with \"index\""},
-    RefusedDirective{"secure_link*", "it narrows access, so it is not ignored; leave that location to nginx"},
-    RefusedDirective{"valid_referers",
-                     "it narrows access, so it is not ignored; say it with \"if ($http_referer ...)\""},
+// aio on | off | threads[=POOL];
+Result<void> check_aio(Loader& loader, const Directive& d) {
+  if (Result<void> first = rules::check_once(loader, d); !first.ok()) return first;
+  const std::string& value = d.args[0];
+  if (value == "on" || value == "off" || value == "threads" || value.starts_with("threads=")) return {};
+  return config::config_error(d, "invalid value");
+}
+
+// directio off | SIZE;
+Result<void> check_directio(Loader& loader, const Directive& d) {
+  return d.args[0] == "off" ? rules::check_once(loader, d) : rules::check_offset(loader, d);
+}
+
+// open_file_cache off | max=N [inactive=TIME];
+Result<void> check_open_file_cache(Loader& loader, const Directive& d) {
+  if (Result<void> first = rules::check_once(loader, d); !first.ok()) return first;
+  bool complete = false;
+  for (const std::string_view parameter : d.args) {
+    bool valid = false;
+    if (parameter.starts_with("max=")) {
+      valid = complete = config::parse_number(parameter.substr(4)).value_or(0) > 0;
+    } else if (parameter.starts_with("inactive=")) {
+      valid = config::parse_seconds(parameter.substr(9)).has_value();
+    } else if (parameter == "off") {
+      valid = complete = true;
+    }
+    if (!valid)
+      return config::error_at(d.at, "invalid \"open_file_cache\" parameter \"" + std::string(parameter) + '"');
+  }
+  if (complete) return {};
+  return config::error_at(d.at, "\"open_file_cache\" must have the \"max\" parameter");
+}
+
+// http2_push URI | off;
+Result<void> check_push(Loader& loader, const Directive& d) {
+  const Result<rules::Template> uri = loader.compile(d.args[0], d);
+  return uri.ok() ? Result<void>() : Result<void>(uri.error());
+}
+
+// A directive that was taken out of nginx, which warns and goes on.
+Result<void> obsolete(Loader& loader, const Directive& d) {
+  loader.warn(d.at, "the \"" + d.name + "\" directive is obsolete");
+  return {};
+}
+
+constexpr std::string_view gzip_versions[] = {"1.0", "1.1"};
+constexpr std::string_view gzip_conditions[] = {
+    "off", "expired", "no-cache", "no-store", "private", "no_last_modified", "no_etag", "auth", "any"};
+constexpr std::string_view on_off_always[] = {"off", "on", "always"};
+constexpr std::string_view off_on_clean[] = {"off", "on", "clean"};
+constexpr std::string_view browsers[] = {"none", "msie6", "safari"};
+constexpr std::string_view debug_points[] = {"stop", "abort"};
+constexpr std::string_view user_id_flags[] = {"off",           "httponly",     "secure",
+                                              "samesite=none", "samesite=lax", "samesite=strict"};
+
+constexpr auto compression =
+    without_effect("answers go out as they are, since a digest is of the bytes that clients get",
+                   {
+                       {"gzip", rules::check_flag, also_if},
+                       {"gzip_buffers", rules::check_buffers, everywhere, 2},
+                       {"gzip_comp_level", &rules::check_between<1, 9>},
+                       {"gzip_disable", rules::check_nothing, everywhere, 1, any_number},
+                       {"gzip_hash", rules::check_size},
+                       {"gzip_http_version", &rules::check_words<gzip_versions>},
+                       {"gzip_min_length", rules::check_size},
+                       {"gzip_no_buffer", rules::check_flag},
+                       {"gzip_proxied", &rules::check_words<gzip_conditions>, everywhere, 1, any_number},
+                       {"gzip_static", &rules::check_words<on_off_always>},
+                       {"gzip_types", rules::check_nothing, everywhere, 1, any_number},
+                       {"gzip_vary", rules::check_flag},
+                       {"gzip_window", rules::check_size},
+                       {"postpone_gzipping", rules::check_size},
+                       {"gunzip", rules::check_flag},
+                       {"gunzip_buffers", rules::check_buffers, everywhere, 2},
+                       // of the brotli module
+                       {"brotli", rules::check_flag, also_if},
+                       {"brotli_buffers", rules::check_buffers, everywhere, 2},
+                       {"brotli_comp_level", &rules::check_between<0, 11>},
+                       {"brotli_min_length", rules::check_size},
+                       {"brotli_static", &rules::check_words<on_off_always>},
+                       {"brotli_types", rules::check_nothing, everywhere, 1, any_number},
+                       {"brotli_window", rules::check_size},
+                       // settings of modules that are off
+                       {"ssi_ignore_recycled_buffers", rules::check_flag},
+                       {"ssi_last_modified", rules::check_flag},
+                       {"ssi_min_file_chunk", rules::check_size},
+                       {"ssi_silent_errors", rules::check_flag},
+                       {"ssi_types", rules::check_nothing, everywhere, 1, any_number},
+                       {"ssi_value_length", rules::check_size},
+                       {"addition_types", rules::check_nothing, everywhere, 1, any_number},
+                       {"add_trailer", rules::check_nothing, also_if, 2, 3},
+                   });
+
+constexpr auto spooling = without_effect("bodies are streamed and never spooled, files are read in slices",
+                                         {
+                                             {"aio", &check_aio},
+                                             {"aio_write", rules::check_flag},
+                                             {"client_body_in_file_only", &rules::check_words<off_on_clean>},
+                                             {"client_body_in_single_buffer", rules::check_flag},
+                                             {"directio", &check_directio},
+                                             {"directio_alignment", rules::check_offset},
+                                             {"output_buffers", rules::check_buffers, everywhere, 2},
+                                             {"postpone_output", rules::check_size},
+                                             {"read_ahead", rules::check_size},
+                                             {"sendfile_max_chunk", rules::check_size},
+                                             {"subrequest_output_buffer_size", rules::check_size},
+                                             {"thread_pool", rules::check_nothing, rules::Main, 2, 3},
+                                             {"mp4_buffer_size", rules::check_size},
+                                             {"mp4_max_buffer_size", rules::check_size},
+                                             {"mp4_start_key_frame", rules::check_flag},
+                                         });
+
+constexpr auto file_cache = without_effect("the kernel's cache serves, and a file is looked at anew for each request",
+                                           {
+                                               {"open_file_cache", &check_open_file_cache, everywhere, 1, 2},
+                                               {"open_file_cache_errors", rules::check_flag},
+                                               {"open_file_cache_events", rules::check_flag},
+                                               {"open_file_cache_min_uses", rules::check_number},
+                                               {"open_file_cache_valid", rules::check_seconds},
+                                           });
+
+constexpr auto tuning =
+    without_effect("this tunes the insides of nginx",
+                   {
+                       {"accept_mutex_delay", rules::check_milliseconds, rules::Events},
+                       {"debug_connection", rules::check_nothing, rules::Events},
+                       {"epoll_events", rules::check_number, rules::Events},
+                       {"worker_aio_requests", rules::check_number, rules::Events},
+                       {"debug_points", &rules::check_words<debug_points>, rules::Main},
+                       {"env", rules::check_nothing, rules::Main},
+                       {"lock_file", rules::check_once, rules::Main},
+                       {"timer_resolution", rules::check_milliseconds, rules::Main},
+                       {"worker_rlimit_core", rules::check_offset, rules::Main},
+                       {"working_directory", rules::check_once, rules::Main},
+                       {"connection_pool_size", rules::check_size, http_server},
+                       {"request_pool_size", rules::check_size, http_server},
+                       {"referer_hash_bucket_size", rules::check_number, rules::Server | rules::Location},
+                       {"referer_hash_max_size", rules::check_number, rules::Server | rules::Location},
+                       {"send_lowat", rules::check_size},
+                   });
+
+constexpr auto old_browsers = without_effect("no browser needs it any more",
+                                             {
+                                                 {"keepalive_disable", &rules::check_words<browsers>, everywhere, 1, 2},
+                                                 {"msie_padding", rules::check_flag},
+                                                 {"msie_refresh", rules::check_flag},
+                                             });
+
+constexpr auto lingering = without_effect("connections linger as long as a client needs to read its answer",
+                                          {
+                                              {"lingering_close", &rules::check_words<on_off_always>},
+                                              {"lingering_time", rules::check_milliseconds},
+                                              {"lingering_timeout", rules::check_milliseconds},
+                                          });
+
+constexpr auto http2 =
+    without_effect("HTTP/1.1 is served", {
+                                             {"http2_body_preread_size", rules::check_size, http_server},
+                                             {"http2_chunk_size", rules::check_size},
+                                             {"http2_idle_timeout", &obsolete, http_server},
+                                             {"http2_max_concurrent_pushes", rules::check_number, http_server},
+                                             {"http2_max_concurrent_streams", rules::check_number, http_server},
+                                             {"http2_max_field_size", &obsolete, http_server},
+                                             {"http2_max_header_size", &obsolete, http_server},
+                                             {"http2_max_requests", &obsolete, http_server},
+                                             {"http2_pool_size", rules::check_size, http_server},
+                                             {"http2_push", &check_push},
+                                             {"http2_push_preload", rules::check_flag},
+                                             {"http2_recv_buffer_size", rules::check_size, rules::Http},
+                                             {"http2_recv_timeout", &obsolete, http_server},
+                                             {"http2_streams_index_size", rules::check_number, http_server},
+                                         });
+
+constexpr auto resolvers = without_effect("names are looked up by the system's resolver",
+                                          {
+                                              {"resolver", rules::check_nothing, everywhere, 1, any_number},
+                                              {"resolver_timeout", rules::check_milliseconds},
+                                          });
+
+constexpr auto always_so = without_effect("an old patch of nginx, for what is always done",
+                                          {
+                                              {"chunkin", rules::check_flag},
+                                              {"chunkin_resume", rules::check_nothing, rules::Location, 0},
+                                          });
+
+constexpr auto user_ids = without_effect("no cookies are made here",
+                                         {
+                                             {"userid_domain", rules::check_once},
+                                             {"userid_expires", rules::check_once},
+                                             {"userid_flags", &rules::check_words<user_id_flags>, everywhere, 1, 3},
+                                             {"userid_mark", rules::check_once},
+                                             {"userid_name", rules::check_once},
+                                             {"userid_p3p", rules::check_once},
+                                             {"userid_path", rules::check_once},
+                                             {"userid_service", rules::check_number},
+                                         });
+
+// What is harmless as long as it says "off", and otherwise refused with `instead`.
+template <const std::string_view& Instead>
+Result<void> only_off(Loader&, const Directive& d) {
+  if (text::iequals(d.args[0], "off") || d.args[0] == "0") return {};
+  return config::config_error(d, "is supported as \"off\" only", Instead);
+}
+
+constexpr std::string_view no_includes = "bodies stay as they are, since a digest is of their bytes";
+constexpr std::string_view no_cookies = "let the backend make its own cookies";
+constexpr std::string_view whole_ranges = "ranges go to the backend as clients ask for them; take it out";
+
+constexpr std::array off_only = {
+    DirectiveSpec{"ssi", also_if, 1, 1, none, &only_off<no_includes>},
+    DirectiveSpec{"userid", everywhere, 1, 1, none, &only_off<no_cookies>},
+    DirectiveSpec{"slice", everywhere, 1, 1, none, &only_off<whole_ranges>},
 };
 
 }  // namespace
 
 void describe_compatibility(rules::Language& language) {
-  language.add_directives(directives);
-  language.add_refused(refused);
+  language.add_directives(compression);
+  language.add_directives(spooling);
+  language.add_directives(file_cache);
+  language.add_directives(tuning);
+  language.add_directives(old_browsers);
+  language.add_directives(lingering);
+  language.add_directives(http2);
+  language.add_directives(resolvers);
+  language.add_directives(always_so);
+  language.add_directives(user_ids);
+  language.add_directives(off_only);
+  describe_other_backends(language);
+  describe_modules(language);
+  describe_refused(language);
 }
 
 }  // namespace caisson::gateway

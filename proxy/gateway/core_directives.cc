@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "gateway/core_settings.h"
 #include "observe/log_file.h"
+#include "rules/checks.h"
 #include "rules/loader.h"
 #include "rules/request_log.h"
 #include "rules/setters.h"
@@ -175,6 +176,17 @@ Result<void> set_internal(Loader& loader, const Directive&) {
   return {};
 }
 
+// use METHOD; libevent takes the best one by itself.
+Result<void> check_event_method(Loader& loader, const Directive& d) {
+  if (Result<void> first = rules::check_once(loader, d); !first.ok()) return first;
+  if (d.args[0] == "epoll" || d.args[0] == "poll" || d.args[0] == "select") return {};
+  return config::error_at(d.at, "invalid event type \"" + d.args[0] + '"');
+}
+
+// Why some are accepted without effect.
+constexpr std::string_view tuning = "this tunes the insides of nginx";
+constexpr std::string_view streaming = "bodies are streamed, and written as soon as they are there";
+
 constexpr unsigned everywhere = rules::Http | rules::Server | rules::Location;
 constexpr unsigned http_server = rules::Http | rules::Server;
 constexpr auto none = DirectiveSpec::Body::None;
@@ -197,11 +209,11 @@ constexpr std::array directives = {
     DirectiveSpec{"worker_connections", rules::Events, 1, 1, none,
                   &set_process_number<&ProcessSettings::worker_connections>},
     DirectiveSpec{"worker_cpu_affinity", rules::Main, 1, rules::any_number, none, nullptr},
-    DirectiveSpec{"worker_priority", rules::Main, 1, 1, none, nullptr},
-    DirectiveSpec{"pcre_jit", rules::Main, 1, 1, none, nullptr},
-    DirectiveSpec{"use", rules::Events, 1, 1, none, nullptr},
-    DirectiveSpec{"multi_accept", rules::Events, 1, 1, none, nullptr},
-    DirectiveSpec{"accept_mutex", rules::Events, 1, 1, none, nullptr},
+    DirectiveSpec{"worker_priority", rules::Main, 1, 1, none, rules::check_once, tuning},
+    DirectiveSpec{"pcre_jit", rules::Main, 1, 1, none, rules::check_flag, tuning},
+    DirectiveSpec{"use", rules::Events, 1, 1, none, &check_event_method, tuning},
+    DirectiveSpec{"multi_accept", rules::Events, 1, 1, none, rules::check_flag, tuning},
+    DirectiveSpec{"accept_mutex", rules::Events, 1, 1, none, rules::check_flag, tuning},
     DirectiveSpec{"error_log", rules::Main | everywhere, 1, 2, none, &add_error_log},
     // the client's side
     DirectiveSpec{"client_max_body_size", everywhere, 1, 1, none,
@@ -232,19 +244,19 @@ constexpr std::array directives = {
     DirectiveSpec{"port_in_redirect", everywhere, 1, 1, none, &rules::set_flag<&CoreSettings::port_in_redirect>},
     DirectiveSpec{"internal", rules::Location, 0, 0, none, &set_internal},
     // accepted: we stream, and the kernel's and our own buffers have no such sizes
-    DirectiveSpec{"sendfile", everywhere | rules::IfInLocation, 1, 1, none, nullptr},
-    DirectiveSpec{"tcp_nopush", everywhere, 1, 1, none, nullptr},
-    DirectiveSpec{"tcp_nodelay", everywhere, 1, 1, none, nullptr},
-    DirectiveSpec{"client_body_buffer_size", everywhere, 1, 1, none, nullptr},
-    DirectiveSpec{"client_body_temp_path", everywhere, 1, 4, none, nullptr},
-    DirectiveSpec{"reset_timedout_connection", everywhere, 1, 1, none, nullptr},
-    DirectiveSpec{"types_hash_max_size", everywhere, 1, 1, none, nullptr},
-    DirectiveSpec{"types_hash_bucket_size", everywhere, 1, 1, none, nullptr},
-    DirectiveSpec{"server_names_hash_max_size", rules::Http, 1, 1, none, nullptr},
-    DirectiveSpec{"server_names_hash_bucket_size", rules::Http, 1, 1, none, nullptr},
-    DirectiveSpec{"variables_hash_max_size", rules::Http, 1, 1, none, nullptr},
-    DirectiveSpec{"variables_hash_bucket_size", rules::Http, 1, 1, none, nullptr},
-    DirectiveSpec{"log_subrequest", everywhere, 1, 1, none, nullptr},
+    DirectiveSpec{"sendfile", everywhere | rules::IfInLocation, 1, 1, none, rules::check_flag, streaming},
+    DirectiveSpec{"tcp_nopush", everywhere, 1, 1, none, rules::check_flag, streaming},
+    DirectiveSpec{"tcp_nodelay", everywhere, 1, 1, none, rules::check_flag, streaming},
+    DirectiveSpec{"client_body_buffer_size", everywhere, 1, 1, none, rules::check_size, streaming},
+    DirectiveSpec{"client_body_temp_path", everywhere, 1, 4, none, rules::check_once, streaming},
+    DirectiveSpec{"reset_timedout_connection", everywhere, 1, 1, none, rules::check_flag, tuning},
+    DirectiveSpec{"types_hash_max_size", everywhere, 1, 1, none, rules::check_number, tuning},
+    DirectiveSpec{"types_hash_bucket_size", everywhere, 1, 1, none, rules::check_number, tuning},
+    DirectiveSpec{"server_names_hash_max_size", rules::Http, 1, 1, none, rules::check_number, tuning},
+    DirectiveSpec{"server_names_hash_bucket_size", rules::Http, 1, 1, none, rules::check_number, tuning},
+    DirectiveSpec{"variables_hash_max_size", rules::Http, 1, 1, none, rules::check_number, tuning},
+    DirectiveSpec{"variables_hash_bucket_size", rules::Http, 1, 1, none, rules::check_number, tuning},
+    DirectiveSpec{"log_subrequest", everywhere, 1, 1, none, rules::check_flag, tuning},
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "rules/checks.h"
 #include "rules/setters.h"
 
 namespace caisson::gateway {
@@ -162,11 +163,12 @@ constexpr std::array directives = {
     DirectiveSpec{"ssl_crl", http_server, 1, 1, none, &set_pem<&TlsSettings::crl>},
     DirectiveSpec{"ssl_ocsp", http_server, 1, 1, none, &refuse_ocsp},
     // accepted: no answers of an OCSP responder are stapled
-    DirectiveSpec{"ssl_stapling", http_server, 1, 1, none, nullptr},
-    DirectiveSpec{"ssl_stapling_file", http_server, 1, 1, none, nullptr},
-    DirectiveSpec{"ssl_stapling_responder", http_server, 1, 1, none, nullptr},
-    DirectiveSpec{"ssl_stapling_verify", http_server, 1, 1, none, nullptr},
-    DirectiveSpec{"ssl_buffer_size", http_server, 1, 1, none, nullptr},
+    DirectiveSpec{"ssl_stapling", http_server, 1, 1, none, rules::check_flag, "certificates are not stapled"},
+    DirectiveSpec{"ssl_stapling_file", http_server, 1, 1, none, rules::check_once, "certificates are not stapled"},
+    DirectiveSpec{"ssl_stapling_responder", http_server, 1, 1, none, rules::check_once, "certificates are not stapled"},
+    DirectiveSpec{"ssl_stapling_verify", http_server, 1, 1, none, rules::check_flag, "certificates are not stapled"},
+    DirectiveSpec{"ssl_buffer_size", http_server, 1, 1, none, rules::check_size,
+                  "records are as large as the bytes at hand"},
 };
 
 }  // namespace

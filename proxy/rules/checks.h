@@ -6,9 +6,10 @@
 
 #include <algorithm>
 #include <set>
-#include <span>
 #include <string>
+#include <string_view>
 
+#include "base/text.h"
 #include "config/arguments.h"
 #include "rules/loader.h"
 
@@ -43,21 +44,46 @@ inline constexpr auto check_number = &detail::check<&config::number_arg>;
 inline constexpr auto check_milliseconds = &detail::check<&config::milliseconds_arg>;
 inline constexpr auto check_seconds = &detail::check<&config::seconds_arg>;
 
-// NUMBER SIZE, as in "output_buffers 2 32k".
+// NUMBER SIZE, as in "output_buffers 2 32k" (ngx_conf_set_bufs_slot).
 inline Result<void> check_buffers(Loader& loader, const config::Directive& directive) {
   if (Result<void> first = detail::once(loader, directive); !first.ok()) return first;
-  const auto valid = [&](const auto& value) { return value && *value != 0; };
+  const auto valid = [](const auto& value) { return value && *value != 0; };
   if (valid(config::parse_number(directive.args[0])) && valid(config::parse_size(directive.args[1]))) return {};
   return config::config_error(directive, "invalid value");
 }
 
-// One of some words, e.g. check_word<versions> with a static constexpr array of std::string_view
-// (ngx_conf_set_enum_slot).
+// Some of these words, where Words is an array of std::string_view in static storage (ngx_conf_set_enum_slot,
+// ngx_conf_set_bitmask_slot); the row says how many.
 template <const auto& Words>
-Result<void> check_word(Loader& loader, const config::Directive& directive) {
+Result<void> check_words(Loader& loader, const config::Directive& directive) {
   if (Result<void> first = detail::once(loader, directive); !first.ok()) return first;
-  if (std::find(std::begin(Words), std::end(Words), directive.args[0]) != std::end(Words)) return {};
-  return config::error_at(directive.at, "invalid value \"" + directive.args[0] + '"');
+  for (const std::string& word : directive.args) {
+    const auto same = [&](std::string_view known) { return text::iequals(known, word); };
+    if (std::any_of(std::begin(Words), std::end(Words), same)) continue;
+    return config::error_at(directive.at, "invalid value \"" + word + '"');
+  }
+  return {};
 }
+
+// A number within bounds (ngx_conf_check_num_bounds).
+template <std::uint64_t Low, std::uint64_t High>
+Result<void> check_between(Loader& loader, const config::Directive& directive) {
+  if (Result<void> first = detail::once(loader, directive); !first.ok()) return first;
+  const Result<std::uint64_t> number = config::number_arg(directive);
+  if (!number.ok()) return number.error();
+  if (number.value() >= Low && number.value() <= High) return {};
+  return config::error_at(directive.at,
+                          "value must be between " + std::to_string(Low) + " and " + std::to_string(High));
+}
+
+// Text with variables in it.
+inline Result<void> check_template(Loader& loader, const config::Directive& directive) {
+  if (Result<void> first = detail::once(loader, directive); !first.ok()) return first;
+  const Result<Template> compiled = loader.compile(directive.args.back(), directive);
+  return compiled.ok() ? Result<void>() : Result<void>(compiled.error());
+}
+
+// Anything, also several times.
+inline Result<void> check_nothing(Loader&, const config::Directive&) { return {}; }
 
 }  // namespace caisson::rules

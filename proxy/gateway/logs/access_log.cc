@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "observe/escape.h"
 #include "observe/log_file.h"
+#include "rules/checks.h"
 #include "rules/loader.h"
 
 namespace caisson::gateway {
@@ -222,7 +223,8 @@ constexpr unsigned log_blocks =
 constexpr std::array directives = {
     DirectiveSpec{"log_format", rules::Http, 2, rules::any_number, DirectiveSpec::Body::None, &add_format},
     DirectiveSpec{"access_log", log_blocks, 1, 6, DirectiveSpec::Body::None, &add_access_log},
-    DirectiveSpec{"open_log_file_cache", log_blocks, 1, 4, DirectiveSpec::Body::None, nullptr},
+    DirectiveSpec{"open_log_file_cache", rules::Http | rules::Server | rules::Location, 1, 4, DirectiveSpec::Body::None,
+                  rules::check_once, "logs stay open"},
 };
 
 }  // namespace

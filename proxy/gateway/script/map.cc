@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "base/text.h"
+#include "rules/checks.h"
 #include "rules/loader.h"
 
 namespace caisson::gateway {
@@ -135,8 +136,10 @@ Result<void> add_map(Loader& loader, const Directive& d) {
 
 constexpr std::array directives = {
     DirectiveSpec{"map", rules::Http, 2, 2, DirectiveSpec::Body::Required, &add_map},
-    DirectiveSpec{"map_hash_max_size", rules::Http, 1, 1, DirectiveSpec::Body::None, nullptr},
-    DirectiveSpec{"map_hash_bucket_size", rules::Http, 1, 1, DirectiveSpec::Body::None, nullptr},
+    DirectiveSpec{"map_hash_max_size", rules::Http, 1, 1, DirectiveSpec::Body::None, rules::check_number,
+                  "maps grow as they need"},
+    DirectiveSpec{"map_hash_bucket_size", rules::Http, 1, 1, DirectiveSpec::Body::None, rules::check_number,
+                  "maps grow as they need"},
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "gateway/answers/redirect.h"
 #include "gateway/core_settings.h"
+#include "rules/checks.h"
 #include "rules/loader.h"
 #include "rules/request_log.h"
 
@@ -418,8 +419,10 @@ constexpr std::array directives = {
     DirectiveSpec{"break", script_blocks, 0, 0, none, &add_break},
     DirectiveSpec{"rewrite", script_blocks, 2, 3, none, &add_rewrite},
     DirectiveSpec{"if", rules::Server | rules::Location, 1, rules::any_number, DirectiveSpec::Body::Required, &add_if},
-    DirectiveSpec{"rewrite_log", script_blocks | rules::Http, 1, 1, none, nullptr},
-    DirectiveSpec{"uninitialized_variable_warn", script_blocks | rules::Http, 1, 1, none, nullptr},
+    DirectiveSpec{"rewrite_log", script_blocks | rules::Http, 1, 1, none, rules::check_flag,
+                  "the error log has no such lines"},
+    DirectiveSpec{"uninitialized_variable_warn", script_blocks | rules::Http, 1, 1, none, rules::check_flag,
+                  "the error log has no such lines"},
 };
 
 }  // namespace

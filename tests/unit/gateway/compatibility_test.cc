@@ -76,3 +76,24 @@ TEST_CASE("a rewrite to another server redirects, whatever its flag says of loca
   CHECK(moved.head.status == 302);
   CHECK(*moved.head.headers.find("Location") == "https://a.example/v2/");
 }
+
+TEST_CASE("what has no effect is checked all the same, in nginx's words") {
+  const auto first = [](const std::string& text) {
+    const std::string errors = Gate("server { location / { " + text + " } }").errors;
+    return errors.substr(0, errors.find(" in /etc"));
+  };
+  CHECK(first("gzip on;").empty());
+  CHECK(first("gzip maybe;") == "invalid value \"maybe\" in \"gzip\" directive, it must be \"on\" or \"off\"");
+  CHECK(first("gzip on; gzip off;") == "\"gzip\" directive is duplicate");
+  CHECK(first("gzip_comp_level 10;") == "value must be between 1 and 9");
+  CHECK(first("gzip_proxied any never;") == "invalid value \"never\"");
+  CHECK(first("gzip_buffers 4 0;") == "\"gzip_buffers\" directive invalid value");
+  CHECK(first("directio 4m; aio threads=p;").empty());
+  CHECK(first("directio often;") == "\"directio\" directive invalid value");
+  CHECK(first("open_file_cache inactive=1m;") == "\"open_file_cache\" must have the \"max\" parameter");
+  CHECK(first("open_file_cache max=none;") == "invalid \"open_file_cache\" parameter \"max=none\"");
+  CHECK(first("uwsgi_read_timeout soon;") == "\"uwsgi_read_timeout\" directive invalid value");
+  CHECK(first("scgi_cache_path /x keys_zone=a:1m;") == "\"scgi_cache_path\" directive is not allowed here");
+  CHECK(first("ssi off; userid off; slice 0;").empty());
+  CHECK(first("ssi on;") == "\"ssi\" directive is supported as \"off\" only");
+}
