@@ -11,7 +11,7 @@
 #include "gateway/answers/response_headers.h"
 #include "gateway/body_limit.h"
 #include "gateway/client_certificate.h"
-#include "gateway/compatibility.h"
+#include "gateway/compatibility/compatibility.h"
 #include "gateway/core_directives.h"
 #include "gateway/core_settings.h"
 #include "gateway/files/disk.h"

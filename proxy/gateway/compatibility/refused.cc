@@ -3,7 +3,7 @@
 #include <array>
 #include <string_view>
 
-#include "gateway/compatibility_parts.h"
+#include "gateway/compatibility/parts.h"
 
 namespace caisson::gateway {
 

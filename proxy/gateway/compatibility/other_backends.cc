@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "gateway/compatibility_parts.h"
+#include "gateway/compatibility/parts.h"
 #include "rules/checks.h"
 #include "rules/loader.h"
 

@@ -1,11 +1,11 @@
-#include "gateway/compatibility.h"
+#include "gateway/compatibility/compatibility.h"
 
 #include <array>
 #include <string>
 #include <string_view>
 
 #include "base/text.h"
-#include "gateway/compatibility_parts.h"
+#include "gateway/compatibility/parts.h"
 #include "rules/checks.h"
 #include "rules/loader.h"
 

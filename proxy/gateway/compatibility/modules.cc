@@ -4,7 +4,7 @@
 #include <array>
 #include <string_view>
 
-#include "gateway/compatibility_parts.h"
+#include "gateway/compatibility/parts.h"
 #include "rules/loader.h"
 
 namespace caisson::gateway {
