@@ -8,6 +8,7 @@
 #include "observe/log_file.h"
 #include "rules/checks.h"
 #include "rules/loader.h"
+#include "rules/phases.h"
 #include "rules/request_log.h"
 #include "rules/setters.h"
 
@@ -238,7 +239,7 @@ constexpr std::array directives = {
     DirectiveSpec{"server_tokens", everywhere, 1, 1, none, &set_server_tokens},
     DirectiveSpec{"default_type", everywhere, 1, 1, none, &rules::set_text<&CoreSettings::default_type>},
     DirectiveSpec{"types", everywhere, 0, 0, required, &read_types},
-    DirectiveSpec{"absolute_redirect", everywhere, 1, 1, none, &rules::set_flag<&CoreSettings::absolute_redirect>},
+    DirectiveSpec{"absolute_redirect", everywhere, 1, 1, none, &rules::set_flag<&rules::AbsoluteRedirect::on>},
     DirectiveSpec{"server_name_in_redirect", everywhere, 1, 1, none,
                   &rules::set_flag<&CoreSettings::server_name_in_redirect>},
     DirectiveSpec{"port_in_redirect", everywhere, 1, 1, none, &rules::set_flag<&CoreSettings::port_in_redirect>},

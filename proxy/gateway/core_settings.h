@@ -25,7 +25,6 @@ struct CoreSettings {
   std::optional<std::string> default_type;
   std::optional<std::map<std::string, std::string>> types;  // extension in lower case to media type
   std::optional<std::string> server_tokens;
-  std::optional<bool> absolute_redirect;
   std::optional<bool> server_name_in_redirect;
   std::optional<bool> port_in_redirect;
   std::optional<bool> internal;
@@ -41,7 +40,6 @@ struct CoreSettings {
     rules::inherit(default_type, outer.default_type);
     rules::inherit(types, outer.types);
     rules::inherit(server_tokens, outer.server_tokens);
-    rules::inherit(absolute_redirect, outer.absolute_redirect);
     rules::inherit(server_name_in_redirect, outer.server_name_in_redirect);
     rules::inherit(port_in_redirect, outer.port_in_redirect);
     // `internal` stands for its own location alone

@@ -96,6 +96,13 @@ struct PagedStatuses {
   bool has(unsigned status) const { return statuses && statuses->count(status) != 0; }
 };
 
+// Whether a Location that begins with '/' is made absolute (absolute_redirect). The gateway writes it.
+struct AbsoluteRedirect {
+  std::optional<bool> on;
+
+  void inherit(const AbsoluteRedirect& outer) { rules::inherit(on, outer.on); }
+};
+
 // What stands behind the name of an `upstream` block in the place of servers, such as the embedded registry.
 struct EmbeddedUpstream {
   std::shared_ptr<http::Handler> handler;

@@ -152,8 +152,9 @@ async::Task<Client::Next> Client::serve_request() {
     failed = true;
   }
   if (failed || !responder.finished()) {
-    // Nobody may take what has gone out for a whole response.
-    if (exchange.responded()) transport_->reset();
+    // Nobody may take what has gone out for a whole response. A reset also takes away what the client has not read yet,
+    // so it is for those alone who could not tell.
+    if (exchange.responded() && !responder.end_is_marked()) transport_->reset();
     co_return Next::Close;
   }
   wait_limit_ = exchange.policy().keep_alive;

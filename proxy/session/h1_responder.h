@@ -39,6 +39,8 @@ class H1Responder final : public http::Responder, private http::BodyWriter {
 
   bool finished() const noexcept { return finished_; }       // the response left whole
   bool keeps_alive() const noexcept { return keep_alive_; }  // what the client was told
+  // The client can tell by itself where the body ends; without that, a closed connection would look like the end.
+  bool end_is_marked() const noexcept { return framing_.kind != http::BodySize::Kind::UntilClose; }
 
  private:
   async::Task<void> write(std::span<const std::byte> slice) override;

@@ -95,12 +95,9 @@ http::Answer status_only(unsigned status) {
 // False when the request does not fit into a request line.
 bool Call::write_head() {
   const http::RequestHead& request = exchange_.request();
-  http::BodySize body = exchange_.body().size();
+  const http::BodySize body = exchange_.body().size();
   bodiless_ =
       body.kind == http::BodySize::Kind::None || (body.kind == http::BodySize::Kind::Declared && body.bytes == 0);
-  // Servers expect a length with these, even of nothing (RFC 9110 section 8.6).
-  const bool expects_length = request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
-  if (body.kind == http::BodySize::Kind::None && expects_length) body = http::BodySize::declared(0);
   const http::h1::BackendRequest wire{request.method, request.target.raw, http::Version::Http11, request.headers, body};
   return http::h1::append_request_head(head_, wire).ok();
 }

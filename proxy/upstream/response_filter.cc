@@ -93,7 +93,7 @@ std::string ResponseFilter::shown_location(const std::string& value) {
   if (std::optional<std::string> made = rewritten(value, 0, rules, usual_, state_)) {
     // nginx makes a rewritten Location absolute by the port that it listens on; the Host that the client used has the
     // same port, or the one that really leads here when ports are mapped.
-    const bool local = made->starts_with('/') && !made->starts_with("//");
+    const bool local = made->starts_with('/') && state_.settings<rules::AbsoluteRedirect>().on.value_or(true);
     if (!local || client_.client_host().empty()) return std::move(*made);
     return std::string(client_.client_scheme()) + "://" + client_.client_host() + *made;
   }

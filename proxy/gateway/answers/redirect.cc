@@ -3,13 +3,14 @@
 #include "gateway/core_settings.h"
 #include "gateway/host.h"
 #include "gateway/virtual_hosts.h"
+#include "rules/phases.h"
 
 namespace caisson::gateway {
 
 std::string absolute_location(rules::RequestState& state, std::string target) {
   const CoreSettings& settings = state.settings<CoreSettings>();
   // Also "//host/path", as nginx: left as it is, a client would take it for another host.
-  if (!target.starts_with('/') || !settings.absolute_redirect.value_or(true)) return target;
+  if (!target.starts_with('/') || !state.settings<rules::AbsoluteRedirect>().on.value_or(true)) return target;
   const http::ConnectionInfo& connection = state.exchange.connection();
   std::string location(state.exchange.client_scheme());
   location += "://";

@@ -166,7 +166,7 @@ TEST_CASE("a request that may not be repeated takes no connection that waited lo
       auto second = co_await backend.accept();
       const std::string head = co_await second->head();
       CHECK(head.starts_with("POST "));
-      CHECK(head.find("Content-Length: 0\r\n") != std::string::npos);
+      CHECK(head.find("Content-Length") == std::string::npos);
       co_await second->say(ok);
     };
     auto ask = [&]() -> Task<void> {
