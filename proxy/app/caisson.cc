@@ -157,9 +157,25 @@ int Caisson::serve(Serving serving) {
   }
   if (serving.check_only) return serving.control.ready().ok() ? EXIT_SUCCESS : EXIT_FAILURE;
 
+  // What may not be read any more has changed: the users' files are put in the place of the old ones, certificates and
+  // keys come with a configuration that is loaded anew for them alone.
+  const auto renew = [&](const config::Files& changed) -> std::shared_ptr<const gateway::VirtualHosts> {
+    for (const auto& [path, text] : changed) {
+      const auto& users = loaded.settings->root.get<auth::BasicAuthRuntime>().files;
+      if (users && users->was_handed(path)) users->hand_over(path, text);
+      for (auto& [known_path, known_text] : serving.files) {
+        if (known_path == path) known_text = text;
+      }
+    }
+    config::MemorySource renewed(serving.files);
+    std::shared_ptr<const rules::Settings> settings =
+        load_settings(language_, serving.invocation, renewed, rules::Services{}).settings;
+    if (!settings) return nullptr;
+    return {settings, hosts_of(settings->root)};
+  };
   const std::uint64_t wanted = loaded.settings->root.get<gateway::ProcessSettings>().worker_processes.value_or(1);
   return serve_settings(*loaded.settings, std::move(serving.listeners), wanted == 0 ? processors : wanted,
-                        serving.control);
+                        serving.control, renew);
 }
 
 }  // namespace caisson::app

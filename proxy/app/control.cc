@@ -83,6 +83,12 @@ std::optional<Control::Command> Control::next_message() {
     return Command::Quit;
   }
   Message& message = *received.value();
+  if (message.kind == files_changed) {
+    Result<config::Files> changed = files_in(message);
+    if (!changed.ok()) return std::nullopt;
+    for (auto& file : changed.value()) files_.push_back(std::move(file));
+    return Command::FilesChanged;
+  }
   if (message.kind != log_reopened || message.descriptors.size() != 1) return std::nullopt;
   const auto log = logs_.all().find(message.text);
   if (log != logs_.all().end()) static_cast<void>(log->second->replace(message.descriptors.front()));

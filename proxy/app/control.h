@@ -7,10 +7,12 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/handle.h"
 #include "base/result.h"
+#include "config/source.h"
 #include "observe/log_file.h"
 
 namespace caisson::app {
@@ -21,6 +23,7 @@ class Control {
     Stop,          // end at once, whatever is under way
     Quit,          // accept nothing more, end when the last request has been answered
     LogsReopened,  // done already, under the LogFile objects
+    FilesChanged,  // take_files() has them
   };
 
   // Of a worker process. `channel` leads to the master. REQUIRES: SIGTERM, SIGINT and SIGQUIT are blocked, and stay so
@@ -34,6 +37,9 @@ class Control {
   int fd() const noexcept { return all_.get(); }
   // The next command; nothing when none waits.
   std::optional<Command> next();
+
+  // The new texts of files that the configuration in force names, checked by the master; since the last call.
+  config::Files take_files() { return std::exchange(files_, {}); }
 
   // Everything is loaded, checked with the final rights, and about to accept. An error ends the worker.
   Result<void> ready();
@@ -53,6 +59,7 @@ class Control {
   Fd channel_;  // empty in the process that is its own master, and when the master has gone
   observe::LogFiles& logs_;
   std::function<Result<void>()> on_ready_;
+  config::Files files_;
   std::vector<std::string> failures_;
 };
 

@@ -101,22 +101,33 @@ void encode(const std::vector<NamedDescriptor>& named, Writer& to) {
   for (const NamedDescriptor& one : named) to.put(one.name);
 }
 
+void encode(const config::Files& files, Writer& to) {
+  to.put(files.size());
+  for (const auto& [path, text] : files) {
+    to.put(path);
+    to.put(text);
+  }
+}
+
+void decode(Reader& from, config::Files& files) {
+  for (std::uint64_t n = from.number(); n > 0 && !from.broken(); --n) {
+    std::string path = from.text();
+    files.emplace_back(std::move(path), from.text());
+  }
+}
+
 std::string encode(const HandoverView& handover) {
   Writer to;
   encode(handover.invocation, to);
   encode(handover.rights, to);
   to.put(handover.check_only ? 1 : 0);
-  to.put(handover.files.size());
-  for (const auto& [path, text] : handover.files) {
-    to.put(path);
-    to.put(text);
-  }
+  encode(handover.files, to);
   encode(handover.listeners, to);
   encode(handover.logs, to);
   return to.text();
 }
 
-Error garbled() { return {ErrorCode::Io, "the handover from the master is garbled"}; }
+Error garbled() { return {ErrorCode::Io, "what the master handed over is garbled"}; }
 
 // `descriptors` are those after the memory file.
 Result<Handover> decode(std::string_view text, std::vector<Fd> descriptors) {
@@ -125,10 +136,7 @@ Result<Handover> decode(std::string_view text, std::vector<Fd> descriptors) {
   decode(from, handover.invocation);
   decode(from, handover.rights);
   handover.check_only = from.number() != 0;
-  for (std::uint64_t n = from.number(); n > 0 && !from.broken(); --n) {
-    std::string path = from.text();
-    handover.files.emplace_back(std::move(path), from.text());
-  }
+  decode(from, handover.files);
   auto next = descriptors.begin();
   for (std::vector<NamedFd>* into : {&handover.listeners, &handover.logs}) {
     for (std::uint64_t n = from.number(); n > 0 && next != descriptors.end(); --n) {
@@ -230,6 +238,26 @@ Result<std::optional<Message>> receive_message(int channel, bool wait) {
     }
   }
   return std::optional(std::move(message));
+}
+
+Result<void> send_files(int channel, const config::Files& files) {
+  Writer to;
+  encode(files, to);
+  const Result<Fd> file = to_memory_file(to.text());
+  if (!file.ok()) return file.error();
+  const int descriptor = file.value().get();
+  return send_message(channel, files_changed, "", {&descriptor, 1});
+}
+
+Result<config::Files> files_in(const Message& message) {
+  if (message.descriptors.size() != 1) return garbled();
+  const Result<std::string> text = from_memory_file(message.descriptors.front());
+  if (!text.ok()) return text.error();
+  Reader from(text.value());
+  config::Files files;
+  decode(from, files);
+  if (!from.whole()) return garbled();
+  return files;
 }
 
 Result<void> send_handover(int channel, const HandoverView& handover) {

@@ -8,6 +8,7 @@
 //                   the order in which the Handover names them.
 //     D             More descriptors of the handover (one message holds at most 253).
 //     L path        The log at `path` was opened anew; one descriptor.
+//     U             Certificates, keys or password files have other texts; one descriptor, of a memory file with them.
 //   worker -> master
 //     R             Ready: loaded, checked with its final rights, about to accept.
 //     F text        It cannot start; one reason a line. The worker then exits.
@@ -79,6 +80,7 @@ struct Message {
 inline constexpr char handover_begins = 'H';
 inline constexpr char more_descriptors = 'D';
 inline constexpr char log_reopened = 'L';
+inline constexpr char files_changed = 'U';
 inline constexpr char worker_ready = 'R';
 inline constexpr char worker_failed = 'F';
 
@@ -91,6 +93,10 @@ Result<void> send_message(int channel, char kind, std::string_view text, std::sp
 // The next message; nothing when the peer has closed its end. Waits for one unless `channel` is non-blocking or
 // `wait` is false: then Busy when none is there.
 Result<std::optional<Message>> receive_message(int channel, bool wait);
+
+// A message `files_changed`, and what it brings.
+Result<void> send_files(int channel, const config::Files& files);
+Result<config::Files> files_in(const Message& message);
 
 Result<void> send_handover(int channel, const HandoverView& handover);
 // Waits until all of it is there.

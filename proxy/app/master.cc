@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <set>
 
 #include "app/new_binary.h"
@@ -113,6 +114,7 @@ std::optional<Master::Clock::time_point> Master::next_deadline() const {
   std::optional<Clock::time_point> next;
   const auto sooner = [&](Clock::time_point at) { next = next ? std::min(*next, at) : at; };
   if (respawn_at_) sooner(*respawn_at_);
+  if (look_at_) sooner(*look_at_);
   for (const auto& worker : workers_) {
     if (worker->deadline()) sooner(*worker->deadline());
   }
@@ -123,6 +125,10 @@ void Master::on_deadlines() {
   const auto now = Clock::now();
   for (const auto& worker : workers_) {
     if (worker->deadline() && now >= *worker->deadline()) worker->escalate();
+  }
+  if (look_at_ && now >= *look_at_) {
+    look_at_ = now + WatchedFiles::look_every;
+    take_up_changed_files();
   }
   if (respawn_at_ && now >= *respawn_at_) {
     respawn_at_.reset();
@@ -246,6 +252,7 @@ void Master::on_ready(WorkerProcess& worker) {
   respawn_at_.reset();
   respawn_delay_ = milliseconds(0);
   log_ = current_->plan.error_log;
+  watch_files();
   close_sockets_but(current_->plan.listeners);
   retire_older_than(*current_);
   if (!running_) {
@@ -261,6 +268,58 @@ void Master::on_failed_start(WorkerProcess& worker) {
   if (running_) return give_up_reload(why);
   for (const std::string_view reason : lines_of(why)) console_.emerg(reason);
   failed_start_ = true;
+}
+
+// Files that change by themselves.
+
+// All that was read but the configuration itself, which waits for a reload.
+void Master::watch_files() {
+  const config::Files& all = current_->plan.files;
+  config::MemorySource memory(all);
+  config::RecordingSource configuration(memory);
+  static_cast<void>(read_configuration(invocation_, configuration));
+  std::set<std::string> texts_of_configuration;
+  for (const auto& [path, text] : configuration.files()) texts_of_configuration.insert(path);
+  config::Files others;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(others),
+               [&](const auto& file) { return !texts_of_configuration.contains(file.first); });
+  look_at_.reset();
+  if (!others.empty()) look_at_ = Clock::now() + WatchedFiles::look_every;
+  watched_ = WatchedFiles(std::move(others));
+  changed_.clear();
+}
+
+// A certificate and its key are two files: while only one of them has changed they do not fit, and the old pair stays.
+void Master::take_up_changed_files() {
+  config::Files changed = watched_.look();
+  if (changed.empty()) return;
+  std::string names;
+  for (auto& [path, text] : changed) {
+    names += (names.empty() ? "\"" : ", \"") + path + '"';
+    std::erase_if(changed_, [&path = path](const auto& file) { return file.first == path; });
+    changed_.emplace_back(path, std::move(text));
+  }
+  config::Files files = current_->plan.files;
+  for (auto& [path, text] : files) {
+    const auto found =
+        std::find_if(changed_.begin(), changed_.end(), [&](const auto& file) { return file.first == path; });
+    if (found != changed_.end()) text = found->second;
+  }
+  config::MemorySource memory(files);
+  observe::LogFiles logs(current_->plan.logs);
+  Product::Loaded loaded = product_.load(invocation_, memory, logs);
+  if (!loaded.plan) {
+    log_.error(names + " changed and cannot be used as it is; what was in force before goes on");
+    return log_errors(loaded.errors);
+  }
+  log_.notice(names + " changed and is in force now");
+  for (const std::string& warning : loaded.warnings) log_.warn(warning);
+  current_->plan.files = std::move(files);
+  for (const auto& worker : workers_) {
+    if (worker->generation() != current_ || worker->channel() < 0) continue;
+    if (Result<void> sent = send_files(worker->channel(), changed_); !sent.ok()) log_.alert(sent.error().what);
+  }
+  changed_.clear();
 }
 
 // Reload, reopen, stop.
@@ -320,6 +379,7 @@ void Master::stop(Stopping how) {
   if (stopping_ == Stopping::AtOnce) return;
   stopping_ = how;
   respawn_at_.reset();
+  look_at_.reset();
   for (const auto& worker : workers_) {
     if (how == Stopping::AtOnce) {
       worker->stop();

@@ -8,6 +8,9 @@
 // A reload starts a worker with the new configuration beside the old one. Only when the new one says that it is ready,
 // the old one is told to finish: until then nothing has changed, and whatever goes wrong is logged and dropped.
 //
+// Certificates, keys and password files are watched. New ones are tried here, together with all the rest, before the
+// workers get them; broken ones are logged and the old ones stay.
+//
 // A new binary (new_binary.h) runs beside this process until the administrator ends one of them: QUIT here and the new
 // one is alone; or HUP here, which starts workers again after WINCH, and QUIT there. When the new one ends, whatever
 // the reason, this process is back where it was.
@@ -28,11 +31,13 @@
 #include "app/listening_sockets.h"
 #include "app/pid_file.h"
 #include "app/product.h"
+#include "app/watched_files.h"
 #include "app/worker_process.h"
 #include "observe/error_log.h"
 
 namespace caisson::app {
 
+// A configuration as it was loaded. Its number and all but the texts of its files stay as they were.
 struct Generation {
   unsigned number = 0;
   Plan plan;
@@ -67,6 +72,9 @@ class Master {
   void on_exit(WorkerProcess& worker, int status);
   void on_deadlines();
 
+  void watch_files();
+  void take_up_changed_files();
+
   bool start_worker(std::shared_ptr<const Generation> generation);
   void on_ready(WorkerProcess& worker);
   void on_failed_start(WorkerProcess& worker);
@@ -95,12 +103,16 @@ class Master {
   Daemon daemon_;
   Fd signals_;
 
-  std::shared_ptr<const Generation> current_;  // what serves, and what a dead worker is replaced with
-  std::shared_ptr<const Generation> coming_;   // a reload under way; not yet in force
-  bool reload_again_ = false;                  // HUP came while one was under way
-  bool running_ = false;                       // the first worker was ready
+  std::shared_ptr<Generation> current_;  // what serves, and what a dead worker is replaced with
+  std::shared_ptr<Generation> coming_;   // a reload under way; not yet in force
+  bool reload_again_ = false;            // HUP came while one was under way
+  bool running_ = false;                 // the first worker was ready
   bool failed_start_ = false;
   std::vector<std::unique_ptr<WorkerProcess>> workers_;
+
+  WatchedFiles watched_;   // those of current_
+  config::Files changed_;  // what differs from current_, taken up or not
+  std::optional<Clock::time_point> look_at_;
 
   Stopping stopping_ = Stopping::No;
   std::optional<Clock::time_point> respawn_at_;  // the current generation has no worker; start one then

@@ -34,6 +34,9 @@ struct Shared {
   std::atomic<std::uint64_t> next_connection{1};
 
   explicit Shared(const rules::Settings& s) : settings(s), gate(s) {}
+
+  // As make_tls_hosts() takes them; the settings outlive all loops.
+  std::shared_ptr<const gateway::VirtualHosts> hosts() const { return {std::shared_ptr<void>(), &gate.hosts()}; }
 };
 
 session::ClientOptions options_of(const Endpoint& endpoint) {
@@ -89,6 +92,10 @@ class ServingLoop {
     auto held = std::make_shared<Fd>(std::move(socket));
     post([this, endpoint, held, peer] { loop_->spawn(serve_connection(endpoint, std::move(*held), peer)); });
   }
+  // New connections get the certificates of these hosts.
+  void renew_tls(std::shared_ptr<const gateway::VirtualHosts> hosts) {
+    post([this, hosts = std::move(hosts)] { tls_ = make_tls_hosts(hosts, shared_.tls); });
+  }
   void quit() {
     post([this] {
       idle_.drain();
@@ -111,7 +118,7 @@ class ServingLoop {
 
   void run(std::promise<async::Loop*>& made) {
     async::Loop loop;
-    tls_ = make_tls_hosts(shared_.gate.hosts(), shared_.tls);
+    tls_ = make_tls_hosts(shared_.hosts(), shared_.tls);
     loop.on_failure([this](std::exception_ptr error) { report(error); });
     made.set_value(&loop);
     loop.run();
@@ -144,7 +151,7 @@ class ServingLoop {
   async::Task<void> serve_connection(std::size_t index, Fd socket, net::Address peer) {
     http::ConnectionInfo info = describe(index, socket.get(), peer);
     const session::ClientOptions& options = shared_.client_options[index];
-    const std::shared_ptr<const tls::ServerHosts>& tls_hosts = tls_[index];
+    const std::shared_ptr<const tls::ServerHosts> tls_hosts = tls_[index];
     if (!tls_hosts) {
       session::Client client(std::make_unique<net::PlainTransport>(*loop_, std::move(socket)), std::move(info),
                              shared_.gate, idle_, options);
@@ -196,8 +203,12 @@ class ServingLoop {
 // The loop that accepts, and that the master talks to.
 class Front {
  public:
-  Front(Shared& shared, std::vector<NamedFd> listeners, Control& control)
-      : shared_(shared), listeners_(std::move(listeners)), control_(control), accepting_(nullptr) {}
+  Front(Shared& shared, std::vector<NamedFd> listeners, Control& control, Renew renew)
+      : shared_(shared),
+        listeners_(std::move(listeners)),
+        control_(control),
+        renew_(std::move(renew)),
+        accepting_(nullptr) {}
 
   int run(std::size_t loops) {
     for (std::size_t i = 0; i < loops; ++i) serving_.push_back(std::make_unique<ServingLoop>(shared_));
@@ -238,11 +249,17 @@ class Front {
       while (const auto command = control_.next()) {
         if (*command == Control::Command::Quit) quit();
         if (*command == Control::Command::Stop) stop();
+        if (*command == Control::Command::FilesChanged) renew();
       }
       if (!ended_) co_await commands.readable();
     }
   }
 
+  void renew() {
+    const std::shared_ptr<const gateway::VirtualHosts> hosts = renew_(control_.take_files());
+    if (!hosts) return;
+    for (const auto& serving : serving_) serving->renew_tls(hosts);
+  }
   void quit() {
     accepting_.cancel();
     for (const auto& serving : serving_) serving->quit();
@@ -268,6 +285,7 @@ class Front {
   Shared& shared_;
   std::vector<NamedFd> listeners_;
   Control& control_;
+  Renew renew_;
   async::Loop loop_;
   async::CancelScope accepting_;
   std::vector<std::unique_ptr<ServingLoop>> serving_;
@@ -278,13 +296,13 @@ class Front {
 
 }  // namespace
 
-int serve_settings(const rules::Settings& settings, std::vector<NamedFd> listeners, std::size_t loops,
-                   Control& control) {
+int serve_settings(const rules::Settings& settings, std::vector<NamedFd> listeners, std::size_t loops, Control& control,
+                   Renew renew) {
   Shared shared(settings);
   for (const Endpoint& endpoint : shared.gate.hosts().endpoints()) {
     shared.client_options.push_back(options_of(endpoint));
   }
-  Front front(shared, std::move(listeners), control);
+  Front front(shared, std::move(listeners), control, std::move(renew));
   return front.run(loops);
 }
 

@@ -3,16 +3,23 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <memory>
 #include <vector>
 
 #include "app/control.h"
 #include "app/handover.h"
+#include "gateway/virtual_hosts.h"
 #include "rules/loader.h"
 
 namespace caisson::app {
 
+// Called with files that changed (Control::take_files()): the virtual hosts as they are with these, whose certificates
+// and keys new connections get. Null: they keep those that they have.
+using Renew = std::function<std::shared_ptr<const gateway::VirtualHosts>(const config::Files& changed)>;
+
 // Serves until control says Stop or Quit. Returns the exit status of the process.
-int serve_settings(const rules::Settings& settings, std::vector<NamedFd> listeners, std::size_t loops,
-                   Control& control);
+int serve_settings(const rules::Settings& settings, std::vector<NamedFd> listeners, std::size_t loops, Control& control,
+                   Renew renew);
 
 }  // namespace caisson::app

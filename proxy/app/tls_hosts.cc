@@ -150,23 +150,23 @@ TlsFindings check_tls(const gateway::VirtualHosts& hosts) {
   return findings;
 }
 
-std::vector<std::shared_ptr<const tls::ServerHosts>> make_tls_hosts(const gateway::VirtualHosts& hosts,
-                                                                    const TlsShared& shared) {
+std::vector<std::shared_ptr<const tls::ServerHosts>> make_tls_hosts(
+    const std::shared_ptr<const gateway::VirtualHosts>& hosts, const TlsShared& shared) {
   auto contexts = std::make_shared<std::map<const VirtualHost*, std::shared_ptr<const tls::ServerContext>>>();
-  for (const auto& host : hosts.hosts()) {
+  for (const auto& host : hosts->hosts()) {
     if (!takes_tls(*host)) continue;
     Result<tls::ServerContext> made = tls::ServerContext::make(parameters_of(*host, &shared));
     if (made.ok()) (*contexts)[host.get()] = std::make_shared<tls::ServerContext>(std::move(made).value());
   }
   std::vector<std::shared_ptr<const tls::ServerHosts>> all;
-  for (const Endpoint& endpoint : hosts.endpoints()) {
+  for (const Endpoint& endpoint : hosts->endpoints()) {
     if (!endpoint.options.ssl) {
       all.push_back(nullptr);
       continue;
     }
     auto made = std::make_shared<tls::ServerHosts>();
     made->fallback = (*contexts)[endpoint.default_host];
-    made->find = [contexts, &endpoint](std::string_view name) -> std::shared_ptr<const tls::ServerContext> {
+    made->find = [contexts, hosts, &endpoint](std::string_view name) -> std::shared_ptr<const tls::ServerContext> {
       const auto found = contexts->find(endpoint.find(name).host);
       return found == contexts->end() ? nullptr : found->second;
     };

@@ -25,8 +25,8 @@ struct TlsFindings {
 };
 TlsFindings check_tls(const gateway::VirtualHosts& hosts);
 
-// One entry for each endpoint, null for those without TLS. REQUIRES: check_tls() found no errors.
-std::vector<std::shared_ptr<const tls::ServerHosts>> make_tls_hosts(const gateway::VirtualHosts& hosts,
-                                                                    const TlsShared& shared);
+// One entry for each endpoint, null for those without TLS; they hold the hosts. REQUIRES: check_tls() found no errors.
+std::vector<std::shared_ptr<const tls::ServerHosts>> make_tls_hosts(
+    const std::shared_ptr<const gateway::VirtualHosts>& hosts, const TlsShared& shared);
 
 }  // namespace caisson::app

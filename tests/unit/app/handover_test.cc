@@ -118,3 +118,13 @@ TEST_CASE("messages keep their borders, and an end that closes is seen after the
   CHECK_FALSE(receive_message(master.get(), false).value().has_value());
   CHECK_FALSE(send_message(master.get(), log_reopened, "x").ok());
 }
+
+TEST_CASE("changed files arrive as they were sent") {
+  auto [master, worker] = make_channel().value();
+  const config::Files files{{"/etc/domain.crt", "one\ntwo"}, {"/etc/empty", ""}};
+  REQUIRE(send_files(master.get(), files).ok());
+  const auto message = receive_message(worker.get(), false).value();
+  REQUIRE(message);
+  CHECK(message->kind == files_changed);
+  CHECK(files_in(*message).value() == files);
+}
