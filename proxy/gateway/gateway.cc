@@ -8,6 +8,7 @@
 #include "gateway/answers/error_page.h"
 #include "gateway/answers/expires.h"
 #include "gateway/answers/redirect.h"
+#include "gateway/answers/registry_errors.h"
 #include "gateway/answers/response_headers.h"
 #include "gateway/body_limit.h"
 #include "gateway/client_certificate.h"
@@ -356,6 +357,11 @@ async::Task<void> Gateway::render(RequestState& state, Answer answer) const {
   if (!answer.body) state.override_status = 0;  // an error on the way to an error page shows itself
   if (answer.body) {
     body = std::move(*answer.body);
+  } else if (auto json = registry_error_body(state, head.status)) {
+    body = std::move(*json);
+    head.headers.set("Content-Type", "application/json; charset=utf-8");
+    if (!head.headers.has(registry_version_header))
+      head.headers.add(std::string(registry_version_header), "registry/2.0");
   } else if (auto page = http::error_page_body(head.status, server_name_for(state.settings<CoreSettings>()))) {
     body = std::move(*page);
     head.headers.set("Content-Type", "text/html");
@@ -383,6 +389,7 @@ void describe(rules::Language& language) {
   describe_error_page(language);
   describe_charset(language);
   describe_expires(language);
+  describe_registry_errors(language);
   describe_response_headers(language);
   describe_access_log(language);
   describe_compatibility(language);

@@ -103,6 +103,15 @@ struct AbsoluteRedirect {
   void inherit(const AbsoluteRedirect& outer) { rules::inherit(on, outer.on); }
 };
 
+// A content handler that may stand in front of the embedded registry.
+class RegistryFront {
+ public:
+  virtual bool leads_to_registry() const noexcept = 0;
+
+ protected:
+  ~RegistryFront() = default;
+};
+
 // What stands behind the name of an `upstream` block in the place of servers, such as the embedded registry.
 struct EmbeddedUpstream {
   std::shared_ptr<http::Handler> handler;

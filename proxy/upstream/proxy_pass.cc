@@ -29,6 +29,7 @@ Result<void> ProxyPass::bind() {
   Result<std::shared_ptr<http::Handler>> backend = upstreams_->backend_for(made.url, tls_);
   if (!backend.ok()) return config::error_at(at_, backend.error().what);
   made.backend = std::move(backend).value();
+  embedded_ = upstreams_->is_embedded(made.url);
   fixed_ = std::move(made);
   make_default_redirect();
   return {};

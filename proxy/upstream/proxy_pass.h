@@ -11,6 +11,7 @@
 #include <string>
 
 #include "http/handler.h"
+#include "rules/phases.h"
 #include "rules/template.h"
 #include "upstream/proxy_url.h"
 #include "upstream/redirect.h"
@@ -19,7 +20,7 @@
 
 namespace caisson::upstream {
 
-class ProxyPass final : public http::Handler {
+class ProxyPass final : public http::Handler, public rules::RegistryFront {
  public:
   // One with variables is read anew for each request.
   ProxyPass(rules::Template url, std::shared_ptr<Upstreams> upstreams, const rules::Level& level, config::SourcePos at)
@@ -29,6 +30,9 @@ class ProxyPass final : public http::Handler {
   Result<void> bind();
 
   async::Task<std::optional<http::Answer>> handle(http::Exchange& exchange) override;
+
+  // After bind(). One with variables does not say.
+  bool leads_to_registry() const noexcept override { return embedded_; }
 
   const config::SourcePos& at() const noexcept { return at_; }
 
@@ -46,6 +50,7 @@ class ProxyPass final : public http::Handler {
   const rules::Level& level_;  // where it is written
   const config::SourcePos at_;
   std::optional<Destination> fixed_;  // without variables
+  bool embedded_ = false;
   std::shared_ptr<TlsProfile> tls_;
   DefaultRedirect usual_;
   std::atomic<bool> repair_noted_{false};

@@ -19,6 +19,11 @@ void Upstreams::add(std::string name, std::shared_ptr<http::Handler> embedded) {
   named_.emplace(text::lowered(name), std::move(made));
 }
 
+bool Upstreams::is_embedded(const ProxyUrl& url) const {
+  const auto named = named_.find(text::lowered(url.server.host));
+  return named != named_.end() && named->second.embedded != nullptr;
+}
+
 Upstreams::Named Upstreams::unnamed(const ProxyUrl& url) const {
   Named made;
   Server server;

@@ -38,6 +38,9 @@ class Upstreams {
   void add(std::string name, UpstreamBlock block);
   void add(std::string name, std::shared_ptr<http::Handler> embedded);
 
+  // Whether something stands in the place of servers behind a URL's host.
+  bool is_embedded(const ProxyUrl& url) const;
+
   enum class Lifetime {
     Settings,  // for a proxy_pass without variables: it is kept, with its state and connections
     Call,      // an address out of variables: nothing of it is kept but its connections

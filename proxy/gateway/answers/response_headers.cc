@@ -36,8 +36,6 @@ bool is_added_without_always(unsigned status) {
 
 namespace {
 
-constexpr std::string_view version_header = "Docker-Distribution-Api-Version";
-
 struct AddedHeader {
   std::string name;
   rules::Template value;
@@ -63,17 +61,12 @@ class AddHeaders final : public rules::ResponseStage {
   }
 };
 
-// Exactly one version header leaves, however many the backend and the configuration have given, and our own 401 and 403
-// under /v2/ carry it always: Docker takes a challenge without it for something that is not a registry.
+// Exactly one version header leaves, however many the backend and the configuration have given.
 class OneVersionHeader final : public rules::ResponseStage {
  public:
-  void edit(rules::RequestState& state, http::ResponseHead& head) const override {
-    const std::size_t count = head.headers.count(version_header);
-    if (count > 1) head.headers.set(version_header, *head.headers.find(version_header));
-    const bool refused = head.status == 401 || head.status == 403;
-    if (count == 0 && refused && state.path.starts_with("/v2/")) {
-      head.headers.add(std::string(version_header), "registry/2.0");
-    }
+  void edit(rules::RequestState&, http::ResponseHead& head) const override {
+    if (head.headers.count(registry_version_header) < 2) return;
+    head.headers.set(registry_version_header, *head.headers.find(registry_version_header));
   }
 };
 

@@ -2,9 +2,14 @@
 // knows a registry. ngx_http_headers_module.
 #pragma once
 
+#include <string_view>
+
 #include "rules/language.h"
 
 namespace caisson::gateway {
+
+// Docker knows a registry by it.
+inline constexpr std::string_view registry_version_header = "Docker-Distribution-Api-Version";
 
 // The statuses on which a header without `always` is added, and Expires is set.
 bool is_added_without_always(unsigned status);

@@ -116,10 +116,9 @@ TEST_CASE("a declared body over client_max_body_size is 413 before anything else
   CHECK(gate.ask(request).head.status == 200);
 }
 
-TEST_CASE("our own 401 under /v2/ carries the version header once, whatever the configuration says") {
-  Gate bare("server { location /v2/ { return 401; } location /x { return 401; } }");
-  CHECK(bare.ask({"GET", "/v2/"}).head.headers.count("Docker-Distribution-Api-Version") == 1);
-  CHECK(bare.ask({"GET", "/x"}).head.headers.count("Docker-Distribution-Api-Version") == 0);
+TEST_CASE("one version header leaves, however often the configuration says it, and none that it does not say") {
+  Gate bare("server { location /v2/ { return 401; } }");
+  CHECK(bare.ask({"GET", "/v2/"}).head.headers.count("Docker-Distribution-Api-Version") == 0);
   Gate twice(R"(server { location /v2/ {
     add_header Docker-Distribution-Api-Version registry/2.0 always;
     add_header Docker-Distribution-Api-Version registry/2.0 always;
