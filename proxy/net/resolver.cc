@@ -39,7 +39,8 @@ Result<Addresses> resolve_blocking(const std::string& host) {
 // Good means that there are addresses, whether new or old.
 struct Resolver::Entry {
   Addresses addresses;
-  Error failure;  // the last look-up's, when `addresses` is empty
+  Error failure;                                // the last look-up's, when `addresses` is empty
+  std::chrono::steady_clock::time_point since;  // `addresses` are known
   std::chrono::steady_clock::time_point fresh_until;
   bool looking = false;
   bool must_wait = true;  // what is known is not good enough to be used while a look-up runs
@@ -51,7 +52,7 @@ Resolver::Resolver(async::Loop& loop, async::BlockingPool& pool, std::chrono::mi
 
 Resolver::~Resolver() = default;
 
-async::Task<Result<Addresses>> Resolver::resolve(std::string host, std::uint16_t port) {
+async::Task<Result<Resolver::Answer>> Resolver::resolve(std::string host, std::uint16_t port) {
   if (entries_.size() >= most_names) std::erase_if(entries_, [](const auto& e) { return !e.second->looking; });
   std::shared_ptr<Entry>& known = entries_[host];
   if (!known) known = std::make_shared<Entry>();
@@ -64,9 +65,9 @@ async::Task<Result<Addresses>> Resolver::resolve(std::string host, std::uint16_t
   }
   if (entry->looking && entry->must_wait) co_await entry->done.wait();
   if (entry->addresses.empty()) co_return entry->failure;
-  Addresses addresses = entry->addresses;
-  for (Address& address : addresses) address.set_port(port);
-  co_return addresses;
+  Answer answer{entry->addresses, entry->since};
+  for (Address& address : answer.addresses) address.set_port(port);
+  co_return answer;
 }
 
 void Resolver::expire(const std::string& host) {
@@ -88,6 +89,7 @@ async::Task<void> Resolver::look_up(std::string host, std::shared_ptr<Entry> ent
   }
   if (answer.ok()) {
     entry->addresses = std::move(answer).value();
+    entry->since = std::chrono::steady_clock::now();
   } else {
     entry->failure = std::move(answer).error();
   }

@@ -32,15 +32,20 @@ class Resolver {
  public:
   using Lookup = std::function<Result<Addresses>(const std::string& host)>;
 
+  struct Answer {
+    Addresses addresses;                          // never empty
+    std::chrono::steady_clock::time_point since;  // when they were found
+  };
+
   // `lookup` runs on the pool. An answer is renewed after `fresh_for`, a failure is asked about again after a second.
   Resolver(async::Loop& loop, async::BlockingPool& pool, std::chrono::milliseconds fresh_for = std::chrono::seconds(10),
            Lookup lookup = resolve_blocking);
   // The look-ups under way end first: destroy it after the loop has run out.
   ~Resolver();
 
-  // The addresses of `host` with `port` set; never empty when ok. The error's code is Busy when the pool has no
-  // room. Throws async::Cancelled.
-  async::Task<Result<Addresses>> resolve(std::string host, std::uint16_t port);
+  // The addresses of `host` with `port` set. The error's code is Busy when the pool has no room. Throws
+  // async::Cancelled.
+  async::Task<Result<Answer>> resolve(std::string host, std::uint16_t port);
   // Forgets when the answer was got: the next resolve() waits for a new one. For when none of the addresses answers.
   void expire(const std::string& host);
 

@@ -30,18 +30,6 @@ bool repeatable(std::string_view method) {
   return method != "POST" && method != "PATCH" && method != "LOCK" && method != "CONNECT";
 }
 
-// Counts a request under way at a peer.
-class Active {
- public:
-  explicit Active(Peer& peer) : peer_(peer) { ++peer_.active; }
-  ~Active() { --peer_.active; }
-  Active(const Active&) = delete;
-  Active& operator=(const Active&) = delete;
-
- private:
-  Peer& peer_;
-};
-
 // One exchange on its way over the servers.
 class Call {
  public:
@@ -65,13 +53,15 @@ class Call {
   };
 
   bool write_head();
-  async::Task<Outcome> attempt(Peer& peer, bool fresh, unsigned next_on);
+  async::Task<Outcome> attempt(const Peer& peer, bool fresh, unsigned next_on);
   async::Task<std::unique_ptr<Connection>> connect(const Peer& peer, std::string key);
   std::string pool_key(const Peer& peer);
   tls::PeerName peer_name();
   std::optional<http::Answer> give_up(unsigned status);
-  bool may_go_on(const Trouble& trouble, std::size_t tried) const;
-  void log(std::string_view text) { rules::log(state_, observe::Level::Error, text, facts_.url()); }
+  http::Answer nobody();
+  bool in_time() const;
+  void note(ServerGroup::Walk& walk, const Peer& peer, const Trouble& trouble);
+  void log(observe::Level level, std::string_view text) { rules::log(state_, level, text, facts_.url()); }
 
   http::Exchange& exchange_;
   rules::RequestState& state_;
@@ -108,52 +98,62 @@ std::optional<http::Answer> Call::give_up(unsigned status) {
   return status_only(status);
 }
 
-bool Call::may_go_on(const Trouble& trouble, std::size_t tried) const {
-  if ((next_on_ & trouble.kind) == 0) return false;
-  const std::uint64_t tries = settings_.next_upstream_tries.value_or(0);
+bool Call::in_time() const {
   const net::Milliseconds limit = settings_.next_upstream_timeout.value_or(net::Milliseconds::zero());
-  return (tries == 0 || tried < tries) && (limit.count() == 0 || since(begun_) < limit);
+  return limit.count() == 0 || since(begun_) < limit;
 }
 
+// Asked when no server has an address: another try in a moment may find one.
+http::Answer Call::nobody() {
+  facts_.attempts.emplace_back().address = servers_.name();
+  facts_.attempts.back().status = 503;
+  http::Answer answer = status_only(503);
+  answer.headers.add("Retry-After", "5");
+  return answer;
+}
+
+// ngx_http_upstream_next
 async::Task<std::optional<http::Answer>> Call::run() {
   if (!write_head()) co_return status_only(400);
   next_on_ = settings_.next_upstream.value_or(OnError | OnTimeout);
-  ServerGroup::Walk walk = co_await servers_.walk();
-  for (const std::string& problem : walk.problems()) log(problem);
-  unsigned status = 502;
-  for (std::size_t tried = 1;; ++tried) {
-    const std::shared_ptr<Peer> peer = walk.next(Clock::now());
+  ServerGroup::Walk walk = co_await servers_.walk(state_);
+  for (const std::string& problem : walk.problems()) log(observe::Level::Error, problem);
+  if (walk.nobody()) co_return nobody();
+  walk.limit_tries(settings_.next_upstream_tries.value_or(0));
+  for (;;) {
+    const std::shared_ptr<Peer> peer = walk.next();
     if (!peer) {
-      facts_.attempts.push_back({servers_.name(), status, {}, {}, {}});
-      log("no live upstreams while connecting to upstream");
-      co_return give_up(status);
+      facts_.attempts.push_back({servers_.name(), 502, {}, {}, {}});
+      log(observe::Level::Error, "no live upstreams while connecting to upstream");
+      co_return give_up(502);
     }
-    const bool last = tried >= walk.servers();
-    const unsigned next_on = last ? 0 : next_on_;
+    const unsigned next_on = walk.tries_left() == 0 || !in_time() ? 0 : next_on_;
     Outcome outcome = co_await attempt(*peer, false, next_on);
     if (outcome.stale && outcome.repeatable) {
       facts_.attempts.pop_back();
       outcome = co_await attempt(*peer, true, next_on);
     }
-    if (!outcome.trouble) {
-      walk.succeeded(*peer);
-      co_return std::nullopt;
-    }
-    status = outcome.trouble->status;
-    if (outcome.trouble->kind != On403 && outcome.trouble->kind != On404) {
-      walk.failed(*peer, Clock::now());
-      servers_.doubt(*peer);
-    }
-    if (last || exchange_.responded() || !outcome.repeatable || !may_go_on(*outcome.trouble, tried)) {
-      co_return give_up(status);
-    }
+    if (!outcome.trouble) co_return std::nullopt;
+    const Trouble& trouble = *outcome.trouble;
+    if (!exchange_.responded()) note(walk, *peer, trouble);
+    const bool may_go_on = walk.tries_left() > 0 && (next_on_ & trouble.kind) != 0 && in_time();
+    if (exchange_.responded() || !outcome.repeatable || !may_go_on) co_return give_up(trouble.status);
   }
 }
 
-async::Task<Call::Outcome> Call::attempt(Peer& peer, bool fresh, unsigned next_on) {
+void Call::note(ServerGroup::Walk& walk, const Peer& peer, const Trouble& trouble) {
+  using Verdict = ServerGroup::Walk::Verdict;
+  if (trouble.kind == On403 || trouble.kind == On404) {
+    walk.leave(Verdict::Refused);
+    return;
+  }
+  servers_.doubt(peer);
+  if (walk.leave(Verdict::Failed)) log(observe::Level::Warn, "upstream server temporarily disabled");
+}
+
+async::Task<Call::Outcome> Call::attempt(const Peer& peer, bool fresh, unsigned next_on) {
   Attempt& record = facts_.attempts.emplace_back();
   record.address = peer.text;
-  const Active active(peer);
   const auto begun = Clock::now();
   const bool may_repeat = bodiless_ && (repeatable(exchange_.request().method) || (next_on_ & OnNonIdempotent) != 0);
 
@@ -181,7 +181,7 @@ async::Task<Call::Outcome> Call::attempt(Peer& peer, bool fresh, unsigned next_o
     outcome.stale = kept && conversation->unanswered() && outcome.trouble->kind == OnError;
     outcome.repeatable = may_repeat && !conversation->body_begun();
   }
-  if (!outcome.stale || !outcome.repeatable) log(outcome.trouble->what());
+  if (!outcome.stale || !outcome.repeatable) log(observe::Level::Error, outcome.trouble->what());
   co_return outcome;
 }
 

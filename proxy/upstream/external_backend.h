@@ -12,7 +12,7 @@
 #include "async/per_loop.h"
 #include "http/handler.h"
 #include "upstream/idle_connections.h"
-#include "upstream/servers.h"
+#include "upstream/server_group.h"
 #include "upstream/tls_profile.h"
 
 namespace caisson::upstream {

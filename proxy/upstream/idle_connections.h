@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "upstream/connection.h"
-#include "upstream/servers.h"
+#include "upstream/keep_alive.h"
 
 namespace caisson::upstream {
 

@@ -1,5 +1,6 @@
 // ngx_http_upstream_module's directives: upstream blocks and what stands in them.
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -33,10 +34,9 @@ Result<void> upstream(Loader& loader, const Directive& d) {
     return {};
   }
   if (block.servers.empty()) return config::error_at(d.at, "no servers are inside upstream");
-  if (!block.balancer.empty() && block.servers.size() > 1) {
-    return config::error_at(block.balancer_at, '"' + block.balancer + "\" is not supported yet",
-                            "without it the servers take turns");
-  }
+  const bool all_backup = std::all_of(block.servers.begin(), block.servers.end(),
+                                      [](const std::shared_ptr<const Server>& server) { return server->backup; });
+  if (all_backup) return config::error_at(d.at, "no servers in upstream \"" + name + '"');
   proxying.upstreams->add(name, std::move(block));
   return {};
 }
@@ -76,25 +76,39 @@ bool read_parameter(Server& server, std::string_view parameter) {
     server.down = true;
     return true;
   }
-  return parameter == "resolve";  // names are always looked up again
+  return false;
 }
 
 Result<void> server(Loader& loader, const Directive& d) {
+  UpstreamBlock& block = block_of(loader);
   Server made;
+  made.name = d.args[0];
   Result<net::Endpoint> at = net::Endpoint::parse(d.args[0], net::Endpoint::Use::Connect, 80);
   if (!at.ok()) return config::error_at(d.at, at.error().what + " in upstream \"" + d.args[0] + '"');
   made.at = std::move(at).value();
   for (std::size_t i = 1; i < d.args.size(); ++i) {
-    if (!read_parameter(made, d.args[i])) return config::error_at(d.at, "invalid parameter \"" + d.args[i] + '"');
+    if (d.args[i] == block.unsupported) {
+      return config::error_at(d.at, "balancing method does not support parameter \"" + d.args[i] + '"');
+    }
+    if (!read_parameter(made, d.args[i])) {
+      return config::error_at(d.at, "invalid parameter \"" + d.args[i] + '"',
+                              d.args[i] == "resolve" ? "names are always looked up again; leave it away" : "");
+    }
   }
-  block_of(loader).servers.push_back(std::move(made));
+  block.servers.push_back(std::make_shared<const Server>(std::move(made)));
   return {};
 }
 
+// The connections of an upstream without it are kept, too.
 Result<void> keepalive(Loader& loader, const Directive& d) {
+  UpstreamBlock& block = block_of(loader);
+  if (block.keep_alive_set) return config::config_error(d, "is duplicate");
+  block.keep_alive_set = true;
   Result<std::uint64_t> number = config::number_arg(d);
-  if (!number.ok() || number.value() == 0) return config::error_at(d.at, "invalid value \"" + d.args[0] + '"');
-  block_of(loader).keep_alive.idle_connections = number.value();
+  if (!number.ok() || number.value() == 0) {
+    return config::error_at(d.at, "invalid value \"" + d.args[0] + "\" in \"keepalive\" directive");
+  }
+  block.keep_alive.idle_connections = number.value();
   return {};
 }
 
@@ -113,10 +127,52 @@ Result<void> keepalive_requests(Loader& loader, const Directive& d) {
   return {};
 }
 
-Result<void> balancer(Loader& loader, const Directive& d) {
-  block_of(loader).balancer = d.name;
-  block_of(loader).balancer_at = d.at;
+// ngx_http_upstream_zone: all loops share what they know of the servers, with or without it.
+Result<void> zone(Loader&, const Directive& d) {
+  constexpr std::uint64_t least = 8 * 4096;
+  if (d.args[0].empty()) return config::error_at(d.at, "invalid zone name \"" + d.args[0] + '"');
+  if (d.args.size() == 1) return {};
+  const auto size = config::parse_size(d.args[1]);
+  if (!size) return config::error_at(d.at, "invalid zone size \"" + d.args[1] + '"');
+  if (*size < least) return config::error_at(d.at, "zone \"" + d.args[0] + "\" is too small");
   return {};
+}
+
+// The last method counts. Those that place requests by a hash or by chance know no backup servers.
+template <class Make>
+Result<void> balance(Loader& loader, const Directive& d, Make make, bool knows_backup = false) {
+  UpstreamBlock& block = block_of(loader);
+  if (block.balancer) loader.warn(d.at, "load balancing method redefined");
+  block.balancer = std::move(make);
+  block.unsupported = knows_backup ? "" : "backup";
+  return {};
+}
+
+Result<void> use_least_conn(Loader& loader, const Directive& d) {
+  return balance(
+      loader, d, [](const auto&) { return least_conn(); }, true);
+}
+
+Result<void> use_ip_hash(Loader& loader, const Directive& d) {
+  return balance(loader, d, [](const auto&) { return ip_hash(); });
+}
+
+Result<void> use_hash(Loader& loader, const Directive& d) {
+  Result<rules::Template> key = loader.compile(d.args[0], d);
+  if (!key.ok()) return std::move(key).error();
+  if (d.args.size() == 1) return balance(loader, d, [key = key.value()](const auto&) { return hash(key); });
+  if (d.args[1] != "consistent") return config::error_at(d.at, "invalid parameter \"" + d.args[1] + '"');
+  return balance(loader, d,
+                 [key = key.value()](const ServerGroup::Servers& servers) { return consistent_hash(key, servers); });
+}
+
+Result<void> use_random(Loader& loader, const Directive& d) {
+  if (d.args.empty()) return balance(loader, d, [](const auto&) { return random_peer(RandomKind::One); });
+  if (d.args[0] != "two") return config::error_at(d.at, "invalid parameter \"" + d.args[0] + '"');
+  if (d.args.size() == 2 && d.args[1] != "least_conn") {
+    return config::error_at(d.at, "invalid parameter \"" + d.args[1] + '"');
+  }
+  return balance(loader, d, [](const auto&) { return random_peer(RandomKind::LessBusyOfTwo); });
 }
 
 constexpr auto None = DirectiveSpec::Body::None;
@@ -128,12 +184,11 @@ constexpr std::array directives = {
     DirectiveSpec{"keepalive_timeout", rules::Upstream, 1, 1, None, &keepalive_time<&KeepAlive::timeout>},
     DirectiveSpec{"keepalive_time", rules::Upstream, 1, 1, None, &keepalive_time<&KeepAlive::lifetime>},
     DirectiveSpec{"keepalive_requests", rules::Upstream, 1, 1, None, &keepalive_requests},
-    // What workers share over a zone, our loops learn each for itself.
-    DirectiveSpec{"zone", rules::Upstream, 1, 2, None, nullptr},
-    DirectiveSpec{"ip_hash", rules::Upstream, 0, 0, None, &balancer},
-    DirectiveSpec{"least_conn", rules::Upstream, 0, 0, None, &balancer},
-    DirectiveSpec{"hash", rules::Upstream, 1, 2, None, &balancer},
-    DirectiveSpec{"random", rules::Upstream, 0, 2, None, &balancer},
+    DirectiveSpec{"zone", rules::Upstream, 1, 2, None, &zone},
+    DirectiveSpec{"ip_hash", rules::Upstream, 0, 0, None, &use_ip_hash},
+    DirectiveSpec{"least_conn", rules::Upstream, 0, 0, None, &use_least_conn},
+    DirectiveSpec{"hash", rules::Upstream, 1, 2, None, &use_hash},
+    DirectiveSpec{"random", rules::Upstream, 0, 2, None, &use_random},
 };
 
 }  // namespace

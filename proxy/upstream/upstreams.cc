@@ -8,7 +8,9 @@ bool Upstreams::has(std::string_view name) const { return named_.find(text::lowe
 
 void Upstreams::add(std::string name, UpstreamBlock block) {
   Named made;
-  made.servers = std::make_shared<ServerGroup>(name, std::move(block.servers), block.keep_alive, names_);
+  std::shared_ptr<const Balancer> balancer = block.balancer ? block.balancer(block.servers) : nullptr;
+  made.servers =
+      std::make_shared<ServerGroup>(name, std::move(block.servers), std::move(balancer), block.keep_alive, names_);
   made.idle = std::make_shared<ExternalBackend::Idle>();
   named_.emplace(text::lowered(name), std::move(made));
 }
@@ -26,9 +28,11 @@ bool Upstreams::is_embedded(const ProxyUrl& url) const {
 
 Upstreams::Named Upstreams::unnamed(const ProxyUrl& url) const {
   Named made;
-  Server server;
-  server.at = url.server;
-  made.servers = std::make_shared<ServerGroup>(url.proxy_host, std::vector{server}, KeepAlive(), names_);
+  auto server = std::make_shared<Server>();
+  server->name = url.proxy_host;
+  server->at = url.server;
+  ServerGroup::Servers one{std::move(server)};
+  made.servers = std::make_shared<ServerGroup>(url.proxy_host, std::move(one), nullptr, KeepAlive(), names_);
   made.idle = strangers_;
   return made;
 }

@@ -4,6 +4,7 @@
 // loop afterwards.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -15,17 +16,18 @@
 #include "http/handler.h"
 #include "upstream/external_backend.h"
 #include "upstream/proxy_url.h"
-#include "upstream/servers.h"
+#include "upstream/server_group.h"
 #include "upstream/tls_profile.h"
 
 namespace caisson::upstream {
 
 // What an `upstream` block says, as its directives fill it.
 struct UpstreamBlock {
-  std::vector<Server> servers;
+  ServerGroup::Servers servers;
   KeepAlive keep_alive;
-  config::SourcePos balancer_at;  // of a balancing method that is not round robin
-  std::string balancer;           // its name, or empty
+  bool keep_alive_set = false;                                                           // by `keepalive`
+  std::function<std::shared_ptr<const Balancer>(const ServerGroup::Servers&)> balancer;  // empty: round robin
+  std::string_view unsupported;  // a parameter of servers that the balancing method does not know
 };
 
 class Upstreams {

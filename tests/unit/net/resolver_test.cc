@@ -35,8 +35,8 @@ Task<void> background_ends(Loop& loop) {
   while (loop.spawned() > 1) co_await loop.sleep_for(1ms);
 }
 
-std::string shown(const Result<Addresses>& answer) {
-  return answer.ok() ? answer.value().front().text() : answer.error().what;
+std::string shown(const Result<Resolver::Answer>& answer) {
+  return answer.ok() ? answer.value().addresses.front().text() : answer.error().what;
 }
 
 }  // namespace

@@ -37,9 +37,30 @@ TEST_CASE("upstream blocks are checked") {
         std::string::npos);
   CHECK(errors_of("upstream u { server 127.0.0.1:1 weight=0; }").find("invalid parameter \"weight=0\"") !=
         std::string::npos);
-  CHECK(errors_of("upstream u { ip_hash; server 127.0.0.1:1; server 127.0.0.1:2; }")
-            .find("\"ip_hash\" is not supported yet in /etc/test.conf:3") != std::string::npos);
-  CHECK(errors_of("upstream u { ip_hash; server 127.0.0.1:1; }").empty());
+  CHECK(errors_of("upstream u { server 127.0.0.1:1 backup; }").find("no servers in upstream \"u\"") !=
+        std::string::npos);
+  // Commercial nginx's.
+  CHECK(errors_of("upstream u { server 127.0.0.1:1 slow_start=30s; }").find("invalid parameter \"slow_start=30s\"") !=
+        std::string::npos);
+  CHECK(errors_of("upstream u { server a:1 resolve; }").find("invalid parameter \"resolve\"") != std::string::npos);
+  CHECK(errors_of("upstream u { zone u 4k; server a:1; }").find("zone \"u\" is too small") != std::string::npos);
+  CHECK(errors_of("upstream u { keepalive 0; server a:1; }").find("invalid value \"0\" in \"keepalive\" directive") !=
+        std::string::npos);
+}
+
+TEST_CASE("balancing methods are checked, and those that know no backup servers refuse them") {
+  for (const std::string method : {"ip_hash", "hash $uri", "hash $uri consistent", "random", "random two least_conn"}) {
+    CAPTURE(method);
+    CHECK(errors_of("upstream u { " + method + "; server a:1; server b:1 weight=2 max_conns=3; }").empty());
+    CHECK(errors_of("upstream u { " + method + "; server a:1; server b:1 backup; }")
+              .find("balancing method does not support parameter \"backup\"") != std::string::npos);
+  }
+  CHECK(errors_of("upstream u { least_conn; server a:1; server b:1 backup; }").empty());
+  CHECK(errors_of("upstream u { hash $uri rendezvous; server a:1; }").find("invalid parameter \"rendezvous\"") !=
+        std::string::npos);
+  CHECK(errors_of("upstream u { random one; server a:1; }").find("invalid parameter \"one\"") != std::string::npos);
+  CHECK(errors_of("upstream u { random two fair; server a:1; }").find("invalid parameter \"fair\"") !=
+        std::string::npos);
 }
 
 TEST_CASE("a block may stand behind the proxy_pass that names it") {
