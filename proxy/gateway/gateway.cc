@@ -7,6 +7,8 @@
 #include "gateway/answers/charset.h"
 #include "gateway/answers/error_page.h"
 #include "gateway/answers/expires.h"
+#include "gateway/answers/gzip.h"
+#include "gateway/answers/gzip_acceptance.h"
 #include "gateway/answers/redirect.h"
 #include "gateway/answers/registry_errors.h"
 #include "gateway/answers/response_headers.h"
@@ -15,6 +17,7 @@
 #include "gateway/compatibility/compatibility.h"
 #include "gateway/core_directives.h"
 #include "gateway/core_settings.h"
+#include "gateway/files/conditional.h"
 #include "gateway/files/disk.h"
 #include "gateway/files/document_root.h"
 #include "gateway/files/static_files.h"
@@ -70,6 +73,23 @@ bool take_move(RequestState& state) {
   return false;
 }
 
+// An answer of ours has neither a date nor an entity tag, and fails what asks for them. ngx_http_not_modified_filter
+Answer if_conditions_hold(const RequestState& state, Answer answer) {
+  if (!answer.body || answer.status != 200 || state.override_status != 0) return answer;
+  switch (check_conditions(state.exchange.request().headers, {}, ModifiedSince::Exact)) {
+    case Condition::Failed:
+      return status_only(412);
+    case Condition::NotModified:
+      answer.status = 304;
+      answer.body = "";
+      answer.headers.remove("Content-Type");
+      return answer;
+    case Condition::Send:
+      break;
+  }
+  return answer;
+}
+
 // What an exception of a handler means, when nothing has been sent yet: the status for the client.
 struct Failure {
   unsigned status = 0;  // for the client, or for the log alone when there is nobody to answer
@@ -120,6 +140,7 @@ async::Task<std::optional<Answer>> Gateway::handle(http::Exchange& exchange) {
   http::ResponseHead sent;
   exchange.on_head([this, &state, &sent](http::ResponseHead& head) {
     if (state.override_status != 0) head.status = state.override_status;
+    state.intended_status = head.status;
     for (const http::HeaderField& kept : state.kept_headers) {
       if (!head.headers.has(kept.name)) head.headers.add(kept.name, kept.value);
     }
@@ -288,7 +309,7 @@ async::Task<Gateway::Refusal> Gateway::run_handler(RequestState& state) const {
 
 async::Task<Gateway::Refusal> Gateway::conclude(RequestState& state, Refusal answer) const {
   for (;;) {
-    if (answer) answer = with_error_page(state, std::move(*answer));
+    if (answer) answer = with_error_page(state, if_conditions_hold(state, std::move(*answer)));
     if (answer || !state.redirect_to) co_return answer;
     answer = co_await go_on(state);
   }
@@ -343,7 +364,7 @@ Gateway::Refusal Gateway::with_error_page(RequestState& state, Answer answer) co
 }
 
 async::Task<void> Gateway::render(RequestState& state, Answer answer) const {
-  if (http::closes_without_answer(answer.status)) {
+  if (!answer.body && http::closes_without_answer(answer.status)) {
     state.failed_status = answer.status;
     throw http::PeerGone();
   }
@@ -354,19 +375,22 @@ async::Task<void> Gateway::render(RequestState& state, Answer answer) const {
     state.exchange.policy().keep_alive = std::chrono::milliseconds::zero();
   }
   std::string body;
-  if (!answer.body) state.override_status = 0;  // an error on the way to an error page shows itself
   if (answer.body) {
     body = std::move(*answer.body);
-  } else if (auto json = registry_error_body(state, head.status)) {
-    body = std::move(*json);
-    head.headers.set("Content-Type", "application/json; charset=utf-8");
-    if (!head.headers.has(registry_version_header))
-      head.headers.add(std::string(registry_version_header), "registry/2.0");
-  } else if (auto page = http::error_page_body(head.status, server_name_for(state.settings<CoreSettings>()))) {
-    body = std::move(*page);
-    head.headers.set("Content-Type", "text/html");
+  } else {
+    state.override_status = 0;  // an error on the way to an error page shows itself
+    if (auto json = registry_error_body(state, head.status)) {
+      body = std::move(*json);
+      head.headers.set("Content-Type", "application/json; charset=utf-8");
+      if (!head.headers.has(registry_version_header)) {
+        head.headers.add(std::string(registry_version_header), "registry/2.0");
+      }
+    } else if (auto page = http::error_page_body(head.status, server_name_for(state.settings<CoreSettings>()))) {
+      body = std::move(*page);
+      head.headers.set("Content-Type", "text/html");
+    }
+    head.status = http::status_on_wire(head.status);
   }
-  head.status = http::status_on_wire(head.status);
   co_await state.exchange.respond(std::move(head), std::move(body));
 }
 
@@ -387,10 +411,15 @@ void describe(rules::Language& language) {
   describe_split_clients(language);
   describe_real_ip(language);
   describe_error_page(language);
-  describe_charset(language);
+  // In the order in which a head passes them: nginx's header filters.
+  describe_server_and_date(language);
   describe_expires(language);
   describe_registry_errors(language);
   describe_response_headers(language);
+  describe_charset(language);
+  describe_gzip(language);
+  describe_gzip_acceptance(language);
+  describe_header_order(language);
   describe_access_log(language);
   describe_compatibility(language);
   describe_variables(language);

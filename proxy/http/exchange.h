@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "async/task.h"
 #include "http/body.h"
@@ -98,6 +99,9 @@ class Exchange {
 
   // Looks at, and may change, a final head just before it leaves: add_header, the version header, Server.
   using HeadStage = std::function<void(ResponseHead&)>;
+  // Makes what stands between the handler and the wire for one response: it changes the bytes and hands them to `next`,
+  // flushes when it is flushed, and finishes `next` when it is finished.
+  using BodyFilter = std::function<std::unique_ptr<BodyWriter>(BodyWriter& next)>;
 
   Exchange(RequestHead request, BodyReader& body, Responder& responder, const ConnectionInfo& connection)
       : request_(std::move(request)), body_(&body), responder_(responder), connection_(connection) {}
@@ -152,9 +156,16 @@ class Exchange {
   }
 
   void on_head(HeadStage stage) { head_stage_ = std::move(stage); }
+  // While a head stage runs: the body goes through this filter, too; of several, through the first one first. The stage
+  // has taken away a Content-Length that the filter makes untrue.
+  void filter_response(BodyFilter filter) { body_filters_.push_back(std::move(filter)); }
 
+  // Runs the head through the stage, for respond_head() to take as Head::Settled: for a handler whose body depends on
+  // what becomes of its head, such as the ranges of a file that may get compressed.
+  void settle_head(ResponseHead& head);
+  enum class Head { Fresh, Settled };
   // Runs the head through the stage and sends it; the body then goes to the writer, whose last call is finish(). Once.
-  async::Task<BodyWriter*> respond_head(ResponseHead head);
+  async::Task<BodyWriter*> respond_head(ResponseHead head, Head state = Head::Fresh);
   // A whole response. Sets Content-Length unless the status has no body.
   async::Task<void> respond(ResponseHead head, std::string body);
   async::Task<void> inform(const ResponseHead& interim) { return responder_.inform(interim); }
@@ -165,6 +176,8 @@ class Exchange {
   bool responded() const noexcept { return status_ != 0; }
 
  private:
+  BodyWriter& filtered_body();
+
   RequestHead request_;
   BodyReader* body_;
   Responder& responder_;
@@ -174,6 +187,8 @@ class Exchange {
   std::uint16_t client_port_ = 0;
   std::string user_;
   HeadStage head_stage_;
+  std::vector<BodyFilter> body_filters_;
+  std::vector<std::unique_ptr<BodyWriter>> filtering_;  // from the wire back to the handler
   Extension* extension_ = nullptr;
   ConnectionPolicy policy_;
   Traffic traffic_;

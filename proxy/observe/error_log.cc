@@ -110,7 +110,7 @@ void append_context(std::string& message, const LogContext& context) {
     message += quote;
   };
   add(", client: ", context.client, "");
-  add(", server: ", context.server, "");
+  if (context.server.data() != nullptr) message.append(", server: ").append(context.server);
   add(", request: ", context.request, "\"");
   add(", upstream: ", context.upstream, "\"");
   add(", host: ", context.host, "\"");

@@ -30,7 +30,7 @@ std::optional<Level> level_named(std::string_view name) noexcept;  // as in `err
 struct LogContext {
   std::uint64_t connection = 0;  // its number in this process, from 1 on
   std::string_view client;       // address
-  std::string_view server;       // the server block's first name
+  std::string_view server;       // the server block's first name, which may be ""; null: none is known
   std::string_view request;      // request line
   std::string_view upstream;     // URL
   std::string_view host;

@@ -11,7 +11,7 @@ void log(RequestState& state, observe::Level level, std::string_view message, st
   observe::LogContext context;
   context.connection = state.exchange.connection().serial;
   context.client = state.exchange.client_address();
-  context.server = state.server_name;
+  context.server = state.server_name.data() != nullptr ? state.server_name : "";
   context.request = request.line;
   context.upstream = upstream;
   if (const std::string* host = request.headers.find("Host")) context.host = *host;

@@ -48,6 +48,7 @@ class RequestState final : public http::Exchange::Extension {
   bool internal = false;         // redirected by error_page, try_files, rewrite
   bool error_page_used = false;  // one error page a request, unless recursive_error_pages
   unsigned override_status = 0;  // what error_page makes of the status of the page that it brings; 0: as it is
+  unsigned intended_status = 0;  // of the answer that is being made
   bool closes = false;           // the connection ends after this response, whatever the location says
   http::Headers kept_headers;    // of the answer that error_page replaced: a challenge, a Location
   // Where a content handler that answers nothing sends the request on: "@name", or a path whose arguments stand behind
@@ -67,7 +68,8 @@ class RequestState final : public http::Exchange::Extension {
   // The status that was sent, or what stands for it in logs.
   unsigned status() const noexcept {
     if (exchange.responded()) return exchange.status();
-    return failed_status != 0 ? failed_status : override_status;
+    if (failed_status != 0) return failed_status;
+    return override_status != 0 ? override_status : intended_status;
   }
 
   // The variable's value now; index from VariableTable.

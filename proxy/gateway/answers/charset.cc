@@ -2,10 +2,10 @@
 
 #include <array>
 #include <memory>
-#include <set>
 #include <string>
 
 #include "base/text.h"
+#include "gateway/answers/media_types.h"
 #include "rules/loader.h"
 #include "rules/setters.h"
 
@@ -19,19 +19,12 @@ namespace {
 
 struct CharsetSettings {
   std::optional<rules::Template> charset;
-  std::optional<std::set<std::string>> types;  // beside text/html
+  std::optional<MediaTypes> types;
   void inherit(const CharsetSettings& outer) {
     rules::inherit(charset, outer.charset);
     rules::inherit(types, outer.types);
   }
 };
-
-bool has_type(const std::optional<std::set<std::string>>& types, const std::string& type) {
-  static const std::set<std::string> usual = {"text/xml", "text/plain", "text/vnd.wap.wml", "application/javascript",
-                                              "application/rss+xml"};
-  const std::set<std::string>& set = types ? *types : usual;
-  return type == "text/html" || set.count("*") != 0 || set.count(type) != 0;
-}
 
 // ngx_http_charset_header_filter
 class NameCharset final : public rules::ResponseStage {
@@ -41,9 +34,12 @@ class NameCharset final : public rules::ResponseStage {
     if (!settings.charset) return;
     const std::string* type = head.headers.find("Content-Type");
     if (type == nullptr || head.headers.has("Content-Encoding")) return;
-    const std::string lower = text::lowered(*type);
-    if (lower.find("charset=") != std::string::npos) return;
-    if (!has_type(settings.types, std::string(text::trimmed(lower.substr(0, lower.find(';')))))) return;
+    // Old browsers took the charset of a redirect for that of the next page (ngx_http_set_charset).
+    if (head.status == 301 || head.status == 302) return;
+    if (text::lowered(*type).find("charset=") != std::string::npos) return;
+    static const MediaTypes usual{
+        "text/html", "text/xml", "text/plain", "text/vnd.wap.wml", "application/javascript", "application/rss+xml"};
+    if (!(settings.types ? *settings.types : usual).has(*type)) return;
     const std::string name = settings.charset->expand(state);
     if (name.empty() || name == "off") return;
     head.headers.set("Content-Type", *type + "; charset=" + name);
@@ -51,10 +47,7 @@ class NameCharset final : public rules::ResponseStage {
 };
 
 Result<void> set_types(Loader& loader, const Directive& d) {
-  auto& types = loader.level().own<CharsetSettings>().types;
-  if (!types) types.emplace();
-  for (const std::string& type : d.args) types->insert(text::lowered(type));
-  return {};
+  return take_media_types(loader, d, loader.level().own<CharsetSettings>().types);
 }
 
 constexpr unsigned everywhere = rules::Http | rules::Server | rules::Location;

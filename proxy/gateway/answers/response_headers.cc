@@ -1,8 +1,10 @@
 #include "gateway/answers/response_headers.h"
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <memory>
+#include <vector>
 
 #include "base/text.h"
 #include "gateway/answers/http_date.h"
@@ -40,6 +42,7 @@ struct AddedHeader {
   std::string name;
   rules::Template value;
   bool always = false;
+  bool replaces = false;  // Last-Modified and ETag: there is one, and an empty value takes it away
 };
 
 // All of an outer level's headers are gone as soon as the inner level has one of its own, as in nginx.
@@ -56,6 +59,7 @@ class AddHeaders final : public rules::ResponseStage {
     for (const AddedHeader& header : *added) {
       if (!header.always && !is_added_without_always(head.status)) continue;
       std::string value = header.value.expand(state);
+      if (header.replaces) head.headers.remove(header.name);
       if (!value.empty()) head.headers.add(header.name, std::move(value));
     }
   }
@@ -70,21 +74,43 @@ class OneVersionHeader final : public rules::ResponseStage {
   }
 };
 
-// Server and Date stand first, as nginx sends them. A head that has them already (proxy_pass_header) keeps its own.
+// A head that has them already (proxy_pass_header) keeps its own. Before add_header, which adds a second one.
 class ServerAndDate final : public rules::ResponseStage {
  public:
   void edit(rules::RequestState& state, http::ResponseHead& head) const override {
-    http::Headers complete;
-    if (!head.headers.has("Server")) complete.add("Server", server_name_for(state.settings<CoreSettings>()));
-    if (!head.headers.has("Date")) complete.add("Date", http_date(std::time(nullptr)));
-    for (const http::HeaderField& field : head.headers) complete.add(field.name, field.value);
-    head.headers = std::move(complete);
+    if (!head.headers.has("Server")) head.headers.add("Server", server_name_for(state.settings<CoreSettings>()));
+    if (!head.headers.has("Date")) head.headers.add("Date", http_date(std::time(nullptr)));
+  }
+};
+
+// What nginx writes itself stands in its order before all other fields (ngx_http_header_filter).
+class FirstFields final : public rules::ResponseStage {
+ public:
+  void edit(rules::RequestState&, http::ResponseHead& head) const override {
+    if (head.status == 204) {
+      for (const char* name : {"Content-Type", "Content-Length", "Last-Modified"}) head.headers.remove(name);
+    }
+    http::Headers ordered;
+    std::vector<const http::HeaderField*> moved;
+    for (const char* name : {"Server", "Date", "Content-Type", "Content-Length", "Last-Modified", "Location", "Vary"}) {
+      for (const http::HeaderField& field : head.headers) {
+        if (!text::iequals(field.name, name)) continue;
+        ordered.add(field.name, field.value);
+        moved.push_back(&field);
+        break;
+      }
+    }
+    for (const http::HeaderField& field : head.headers) {
+      if (std::find(moved.begin(), moved.end(), &field) == moved.end()) ordered.add(field.name, field.value);
+    }
+    head.headers = std::move(ordered);
   }
 };
 
 Result<void> add_header(Loader& loader, const Directive& d) {
   AddedHeader header;
   header.name = d.args[0];
+  header.replaces = text::iequals(header.name, "Last-Modified") || text::iequals(header.name, "ETag");
   if (header.name.ends_with(':')) {
     loader.warn(d.at, "the header name \"" + header.name + "\" ends with a colon, which is sent as it is",
                 "write \"" + header.name.substr(0, header.name.size() - 1) + '"');
@@ -113,7 +139,12 @@ void describe_response_headers(rules::Language& language) {
   language.add_directives(directives);
   language.add_response_stage(std::make_unique<AddHeaders>());
   language.add_response_stage(std::make_unique<OneVersionHeader>());
+}
+
+void describe_server_and_date(rules::Language& language) {
   language.add_response_stage(std::make_unique<ServerAndDate>());
 }
+
+void describe_header_order(rules::Language& language) { language.add_response_stage(std::make_unique<FirstFields>()); }
 
 }  // namespace caisson::gateway

@@ -14,6 +14,9 @@ inline constexpr std::string_view registry_version_header = "Docker-Distribution
 // The statuses on which a header without `always` is added, and Expires is set.
 bool is_added_without_always(unsigned status);
 
+// Stages run in the order in which they were described: Server and Date first, the order of fields last.
+void describe_server_and_date(rules::Language& language);
 void describe_response_headers(rules::Language& language);
+void describe_header_order(rules::Language& language);
 
 }  // namespace caisson::gateway

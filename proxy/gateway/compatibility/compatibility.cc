@@ -88,9 +88,6 @@ Result<void> obsolete(Loader& loader, const Directive& d) {
   return {};
 }
 
-constexpr std::string_view gzip_versions[] = {"1.0", "1.1"};
-constexpr std::string_view gzip_conditions[] = {
-    "off", "expired", "no-cache", "no-store", "private", "no_last_modified", "no_etag", "auth", "any"};
 constexpr std::string_view on_off_always[] = {"off", "on", "always"};
 constexpr std::string_view off_on_clean[] = {"off", "on", "clean"};
 constexpr std::string_view browsers[] = {"none", "msie6", "safari"};
@@ -101,22 +98,6 @@ constexpr std::string_view user_id_flags[] = {"off",           "httponly",     "
 constexpr auto compression =
     without_effect("answers go out as they are, since a digest is of the bytes that clients get",
                    {
-                       {"gzip", rules::check_flag, also_if},
-                       {"gzip_buffers", rules::check_buffers, everywhere, 2},
-                       {"gzip_comp_level", &rules::check_between<1, 9>},
-                       {"gzip_disable", rules::check_nothing, everywhere, 1, any_number},
-                       {"gzip_hash", rules::check_size},
-                       {"gzip_http_version", &rules::check_words<gzip_versions>},
-                       {"gzip_min_length", rules::check_size},
-                       {"gzip_no_buffer", rules::check_flag},
-                       {"gzip_proxied", &rules::check_words<gzip_conditions>, everywhere, 1, any_number},
-                       {"gzip_static", &rules::check_words<on_off_always>},
-                       {"gzip_types", rules::check_nothing, everywhere, 1, any_number},
-                       {"gzip_vary", rules::check_flag},
-                       {"gzip_window", rules::check_size},
-                       {"postpone_gzipping", rules::check_size},
-                       {"gunzip", rules::check_flag},
-                       {"gunzip_buffers", rules::check_buffers, everywhere, 2},
                        // of the brotli module
                        {"brotli", rules::check_flag, also_if},
                        {"brotli_buffers", rules::check_buffers, everywhere, 2},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "gateway/answers/gzip_acceptance.h"
 #include "gateway/answers/http_date.h"
 #include "gateway/answers/redirect.h"
 #include "gateway/core_settings.h"
@@ -32,6 +34,8 @@ using Outcome = std::optional<http::Answer>;
 
 namespace {
 
+enum class GzipStatic { Off, On, Always };
+
 struct StaticSettings {
   std::optional<std::vector<rules::Template>> index;
   std::optional<bool> autoindex;
@@ -42,6 +46,7 @@ struct StaticSettings {
   std::optional<ModifiedSince> if_modified_since;
   std::optional<std::uint64_t> max_ranges;
   std::optional<bool> log_not_found;
+  std::optional<GzipStatic> gzip_static;
 
   void inherit(const StaticSettings& outer) {
     rules::inherit(index, outer.index);
@@ -53,6 +58,7 @@ struct StaticSettings {
     rules::inherit(if_modified_since, outer.if_modified_since);
     rules::inherit(max_ranges, outer.max_ranges);
     rules::inherit(log_not_found, outer.log_not_found);
+    rules::inherit(gzip_static, outer.gzip_static);
   }
 };
 
@@ -198,12 +204,13 @@ Plan plan_parts(const std::vector<ByteRange>& ranges, std::uint64_t size, const 
   return plan;
 }
 
-// Unlike any byte sequence of a document would be by accident.
-std::string make_boundary(RequestState& state) {
-  static constexpr std::size_t digits = 20;  // nginx's width
-  std::string number =
-      std::to_string(state.exchange.connection().serial * 1'000'003 + state.exchange.connection().requests);
-  return number.size() < digits ? number.insert(0, digits - number.size(), '0') : number;
+// A number of its own for each answer, with nginx's 20 digits.
+std::string make_boundary() {
+  static std::atomic<std::uint64_t> next{1};
+  std::array<char, 24> text{};
+  const int length = std::snprintf(text.data(), text.size(), "%020llu",
+                                   static_cast<unsigned long long>(next.fetch_add(1, std::memory_order_relaxed)));
+  return {text.data(), static_cast<std::size_t>(length)};
 }
 
 async::Task<void> send_plan(RequestState& state, http::BodyWriter& body, const OpenedFile& file, const Plan& plan) {
@@ -224,7 +231,53 @@ async::Task<void> send_plan(RequestState& state, http::BodyWriter& body, const O
   co_await body.finish();
 }
 
-async::Task<Outcome> send_file(RequestState& state, const OpenedFile& file) {
+struct RangeLimits {
+  std::uint64_t size;  // of the document
+  std::uint64_t most;  // max_ranges
+};
+
+// Makes `head`, which the response stages have seen, and `plan` those of the parts that the client asks for; returns
+// what is answered when there are no such parts. ngx_http_range_header_filter
+Outcome take_ranges(RequestState& state, http::ResponseHead& head, Plan& plan, const Validators& validators,
+                    const RangeLimits& limits) {
+  const http::Headers& request = state.exchange.request().headers;
+  const std::string* range = request.find("Range");
+  if (range == nullptr || !range_may_count(request, validators)) return std::nullopt;
+  const AskedRanges asked = parse_ranges(*range, limits.size, limits.most);
+  switch (asked.kind) {
+    case AskedRanges::Kind::Whole:
+      return std::nullopt;
+    case AskedRanges::Kind::Unsatisfiable: {
+      // What the stages have added stays, and is added to the error's page once more.
+      http::Answer answer = of_status(416);
+      answer.headers = std::move(head.headers);
+      for (const char* name :
+           {"Server", "Date", "Content-Type", "Content-Length", "Last-Modified", "ETag", "Accept-Ranges"}) {
+        answer.headers.remove(name);
+      }
+      answer.headers.set("Content-Range", "bytes */" + std::to_string(limits.size));
+      return answer;
+    }
+    case AskedRanges::Kind::Parts:
+      break;
+  }
+  head.status = 206;
+  head.headers.remove("Accept-Ranges");
+  if (asked.ranges.size() == 1) {
+    head.headers.add("Content-Range", content_range(asked.ranges.front(), limits.size));
+    plan.pieces.front().range = asked.ranges.front();
+  } else {
+    const std::string boundary = make_boundary();
+    const std::string* type = head.headers.find("Content-Type");
+    plan = plan_parts(asked.ranges, limits.size, type != nullptr ? *type : std::string(), boundary);
+    head.headers.set("Content-Type", "multipart/byteranges; boundary=" + boundary);
+  }
+  head.headers.set("Content-Length", std::to_string(plan.size()));
+  return std::nullopt;
+}
+
+// `encoding`: "gzip" when the file holds what `gzip` would make of the document, else empty.
+async::Task<Outcome> send_file(RequestState& state, const OpenedFile& file, std::string_view encoding = {}) {
   const auto& settings = state.settings<StaticSettings>();
   const http::Headers& request = state.exchange.request().headers;
   const FileFacts& facts = file.facts;
@@ -233,8 +286,6 @@ async::Task<Outcome> send_file(RequestState& state, const OpenedFile& file) {
   if (settings.etag.value_or(true)) validators.etag = entity_tag(facts);
 
   http::ResponseHead head;
-  const std::string type = media_type(state.settings<CoreSettings>(), state.path);
-  Plan plan{{{"", {0, facts.size}}}, ""};
   // In the place of an error there are no conditions and no ranges.
   const bool plain = state.override_status == 0 || state.override_status == 200;
   if (plain) {
@@ -250,36 +301,22 @@ async::Task<Outcome> send_file(RequestState& state, const OpenedFile& file) {
     head.headers.add("Last-Modified", http_date(facts.modified));
   }
   if (!validators.etag.empty()) head.headers.add("ETag", validators.etag);
-  const std::uint64_t most = settings.max_ranges.value_or(UINT64_MAX);
-  if (plain && head.status == 200 && most != 0) {
-    AskedRanges asked;
-    if (const std::string* range = request.find("Range"); range != nullptr && range_may_count(request, validators)) {
-      asked = parse_ranges(*range, facts.size, most);
-    }
-    if (asked.kind == AskedRanges::Kind::Unsatisfiable) {
-      http::Answer answer = of_status(416);
-      answer.headers.add("Content-Range", "bytes */" + std::to_string(facts.size));
-      co_return answer;
-    }
-    if (asked.kind == AskedRanges::Kind::Whole) {
-      head.headers.add("Accept-Ranges", "bytes");
-    } else if (asked.ranges.size() == 1) {
-      head.status = 206;
-      head.headers.add("Content-Range", content_range(asked.ranges.front(), facts.size));
-      plan.pieces.front().range = asked.ranges.front();
-    } else {
-      head.status = 206;
-      const std::string boundary = make_boundary(state);
-      plan = plan_parts(asked.ranges, facts.size, type, boundary);
-      head.headers.add("Content-Type", "multipart/byteranges; boundary=" + boundary);
-    }
-  }
   const bool bodiless = head.status == 304;
   if (!bodiless) {
-    if (!head.headers.has("Content-Type")) head.headers.add("Content-Type", type);
-    head.headers.add("Content-Length", std::to_string(plan.size()));
+    head.headers.add("Content-Type", media_type(state.settings<CoreSettings>(), state.path));
+    head.headers.add("Content-Length", std::to_string(facts.size));
   }
-  http::BodyWriter* body = co_await state.exchange.respond_head(std::move(head));
+  if (!encoding.empty()) head.headers.add("Content-Encoding", std::string(encoding));
+  const std::uint64_t most = settings.max_ranges.value_or(UINT64_MAX);
+  const bool ranges = plain && !bodiless && most != 0 && encoding.empty();
+  if (ranges) head.headers.add("Accept-Ranges", "bytes");
+  state.exchange.settle_head(head);
+  Plan plan{{{"", {0, facts.size}}}, ""};
+  // A stage that changes the bytes has taken their number away.
+  if (ranges && head.headers.has("Content-Length")) {
+    if (Outcome unsatisfiable = take_ranges(state, head, plan, validators, {facts.size, most})) co_return unsatisfiable;
+  }
+  http::BodyWriter* body = co_await state.exchange.respond_head(std::move(head), http::Exchange::Head::Settled);
   if (bodiless || state.exchange.request().method == "HEAD") {
     co_await body->finish();
   } else {
@@ -288,8 +325,43 @@ async::Task<Outcome> send_file(RequestState& state, const OpenedFile& file) {
   co_return std::nullopt;
 }
 
+// gzip_static: "FILE.gz" in the place of FILE, for clients that may have it. Nothing and no answer: the file itself.
+struct Precompressed {
+  OpenedFile file;
+  bool found = false;
+};
+
+// ngx_http_gzip_static_handler
+async::Task<Precompressed> find_precompressed(RequestState& state) {
+  const GzipStatic mode = state.settings<StaticSettings>().gzip_static.value_or(GzipStatic::Off);
+  Precompressed none;
+  if (mode == GzipStatic::Off || state.exchange.request().method == "POST") co_return none;
+  const http::ResponseHead nothing_yet;
+  const bool accepted = mode == GzipStatic::Always || may_gzip(state, nothing_yet);
+  if (!accepted && !says_vary(state)) co_return none;
+  std::optional<FileName> name = file_named(state, state.path);
+  if (!name) co_return none;
+  name->path += ".gz";
+  const std::string path = name->path;
+  Precompressed found;
+  found.file = co_await open_file(*state.settings<DiskSettings>().pool, std::move(*name));
+  if (found.file.error != 0) {
+    const int error = found.file.error;
+    if (error != ENOENT && error != ENOTDIR && error != ENAMETOOLONG) refused(state, "open()", path, error);
+    co_return none;
+  }
+  if (mode == GzipStatic::On) {
+    depends_on_encoding(state);
+    if (!accepted) co_return none;
+  }
+  found.found = found.file.facts.kind == FileFacts::Kind::File;
+  co_return found;
+}
+
 // ngx_http_static_handler, for a path that does not end in a slash.
 async::Task<Outcome> serve_file(RequestState& state) {
+  const Precompressed precompressed = co_await find_precompressed(state);
+  if (precompressed.found) co_return co_await send_file(state, precompressed.file, "gzip");
   std::optional<FileName> name = file_named(state, state.path);
   if (!name) co_return of_status(500);
   const std::string path = name->path;
@@ -371,6 +443,12 @@ Result<void> set_modified_since(Loader& loader, const Directive& d) {
   return choose<&StaticSettings::if_modified_since>(loader, d, all);
 }
 
+Result<void> set_gzip_static(Loader& loader, const Directive& d) {
+  static constexpr std::array<std::pair<std::string_view, GzipStatic>, 3> all = {
+      {{"off", GzipStatic::Off}, {"on", GzipStatic::On}, {"always", GzipStatic::Always}}};
+  return choose<&StaticSettings::gzip_static>(loader, d, all);
+}
+
 constexpr unsigned everywhere = rules::Http | rules::Server | rules::Location;
 constexpr auto none = DirectiveSpec::Body::None;
 
@@ -385,6 +463,7 @@ constexpr std::array directives = {
     DirectiveSpec{"etag", everywhere, 1, 1, none, &rules::set_flag<&StaticSettings::etag>},
     DirectiveSpec{"if_modified_since", everywhere, 1, 1, none, &set_modified_since},
     DirectiveSpec{"max_ranges", everywhere, 1, 1, none, &rules::set_number<&StaticSettings::max_ranges>},
+    DirectiveSpec{"gzip_static", everywhere, 1, 1, none, &set_gzip_static},
     DirectiveSpec{"log_not_found", everywhere, 1, 1, none, &rules::set_flag<&StaticSettings::log_not_found>},
 };
 

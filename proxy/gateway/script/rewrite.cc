@@ -47,11 +47,12 @@ class Return final : public RewriteStep {
   Flow run(RequestState& state, std::optional<http::Answer>& answer) const override {
     http::Answer made;
     made.status = status_;
-    if (text_ && is_redirect(status_)) {
-      made.headers.set("Location", absolute_location(state, text_->expand(state)));
-    } else if (text_) {
-      made.body = text_->expand(state);
-      if (status_ != 204) made.headers.set("Content-Type", media_type(state.settings<CoreSettings>(), state.path));
+    state.intended_status = status_;
+    if (is_redirect(status_)) {
+      made.headers.set("Location", text_ ? absolute_location(state, text_->expand(state)) : std::string());
+    } else if (text_ || status_ < 400) {  // an error without a text has its page
+      made.body = text_ ? text_->expand(state) : std::string();
+      made.headers.set("Content-Type", media_type(state.settings<CoreSettings>(), state.path));
     }
     answer = std::move(made);
     return Flow::Answer;

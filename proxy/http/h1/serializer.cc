@@ -28,12 +28,11 @@ void append_number(std::string& out, std::uint64_t number) {
 }
 
 void append_status_line(std::string& out, const ResponseHead& head) {
-  const unsigned status = status_on_wire(head.status);
   const bool own_reason = !head.reason.empty() && is_fit_value(head.reason);
   out += "HTTP/1.1 ";
-  append_number(out, status);
+  append_number(out, head.status);
   out += ' ';
-  out += own_reason ? std::string_view(head.reason) : reason_phrase(status);
+  out += own_reason ? std::string_view(head.reason) : reason_phrase(head.status);
   out += "\r\n";
 }
 

@@ -5,9 +5,9 @@ using gate_test::Gate;
 using gate_test::Response;
 
 TEST_CASE("what has no effect is accepted and told in one line; what narrows access or needs a module is refused") {
-  Gate gate("gzip on; sendfile on; resolver 192.0.2.1 valid=30s; server { location / { return 200 ok; } }");
+  Gate gate("brotli on; sendfile on; resolver 192.0.2.1 valid=30s; server { location / { return 200 ok; } }");
   CHECK(gate.get("/") == "ok");
-  CHECK(gate.warnings.find("\"gzip\" (/etc/test.conf:3), \"sendfile\"") != std::string::npos);
+  CHECK(gate.warnings.find("\"brotli\" (/etc/test.conf:3), \"sendfile\"") != std::string::npos);
   const std::string ldap = Gate("server { location / { auth_ldap Forbidden; } }").errors;
   CHECK(ldap.find("the \"auth_ldap\" directive is not supported in /etc/test.conf:3") != std::string::npos);
   CHECK(ldap.find("auth_basic") != std::string::npos);
