@@ -40,7 +40,9 @@ Result<WorkerRights> rights_of(const gateway::ProcessSettings& process, std::vec
     return rights;
   }
   Result<Identity> identity = find_identity(process.user.value_or(default_user), process.group.value_or(""));
-  if (!identity.ok()) return std::move(identity).error();
+  if (!identity.ok()) {
+    return process.user ? config::error_at(process.user_at, identity.error().what) : std::move(identity).error();
+  }
   rights.identity = std::move(identity).value();
   return rights;
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <string_view>
 
 namespace caisson::app {
@@ -151,7 +152,13 @@ Result<Invocation> parse_invocation(std::span<const char* const> argv) { return 
 
 config::Parsed read_configuration(const Invocation& invocation, config::Source& files) {
   config::Parsed all = config::parse_option(files, invocation.directives, invocation.conf);
-  config::Parsed file = config::parse(files, invocation.conf);
+  config::Parsed file = config::parse(files, invocation.conf, all.next_order);
+  const bool events = std::any_of(file.directives.begin(), file.directives.end(),
+                                  [](const config::Directive& directive) { return directive.name == "events"; });
+  if (!events && file.errors.empty()) {
+    file.errors.push_back(
+        {{ErrorCode::BadConfig, "no \"events\" section in configuration"}, std::numeric_limits<unsigned>::max()});
+  }
   std::move(file.directives.begin(), file.directives.end(), std::back_inserter(all.directives));
   std::move(file.errors.begin(), file.errors.end(), std::back_inserter(all.errors));
   return all;

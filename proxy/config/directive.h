@@ -30,6 +30,7 @@ struct Directive {
   std::vector<Directive> block = {};
   bool has_block = false;
   unsigned first_line = at.line;  // where the name stands; earlier than at.line when the directive spans lines
+  unsigned order = 0;             // its place in the reading, over all files; even, so that a ParseError fits between
 };
 
 // "MESSAGE in FILE:LINE", nginx's form, with an optional hint in parentheses behind it.

@@ -15,13 +15,14 @@ constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 class Parser {
  public:
-  Parser(Source& source, std::string folder) : source_(source), folder_(std::move(folder)) {}
+  Parser(Source& source, std::string folder, unsigned first_order)
+      : source_(source), folder_(std::move(folder)), order_(first_order) {}
 
   // `from` is the include that names the file; none for the main file.
   void read_file(const std::string& path, const Directive* from, std::vector<Directive>& into) {
     Result<std::string> text = source_.read(path);
     if (!text.ok()) {
-      errors_.push_back(from != nullptr ? error_at(from->at, text.error().what) : std::move(text).error());
+      note(from != nullptr ? error_at(from->at, text.error().what) : std::move(text).error());
       return;
     }
     std::string_view view = text.value();
@@ -37,7 +38,10 @@ class Parser {
     reading_.pop_back();
   }
 
-  std::vector<Error> take_errors() { return std::move(errors_); }
+  void finish(Parsed& parsed) {
+    parsed.errors = std::move(errors_);
+    parsed.next_order = order_;
+  }
 
  private:
   struct Reading {
@@ -46,11 +50,13 @@ class Parser {
     Lexer::Origin origin;
   };
 
+  void note(Error error) { errors_.emplace_back(std::move(error), order_ - 1); }
+
   SourcePos place(unsigned line) const { return {reading_.back().path, line}; }
 
   void take_problems() {
     for (const Problem& problem : reading_.back().lexer->problems()) {
-      errors_.push_back(error_at(place(problem.line), problem.what, problem.hint));
+      note(error_at(place(problem.line), problem.what, problem.hint));
     }
     reading_.back().lexer->problems().clear();
   }
@@ -67,13 +73,12 @@ class Parser {
           return true;
         case Statement::End::TextEnd:
           if (block != nullptr) {
-            errors_.push_back(
-                error_at(place(statement.line), "unexpected end of file, expecting \"}\"",
-                         '"' + block->name + "\" of line " + std::to_string(block->at.line) + " is still open"));
+            note(error_at(place(statement.line), "unexpected end of file, expecting \"}\"",
+                          '"' + block->name + "\" of line " + std::to_string(block->at.line) + " is still open"));
           }
           return true;
         case Statement::End::BlockEnd:
-          if (block == nullptr) errors_.push_back(error_at(place(statement.line), "unexpected \"}\""));
+          if (block == nullptr) note(error_at(place(statement.line), "unexpected \"}\""));
           return false;
         case Statement::End::Semicolon:
         case Statement::End::BlockStart:
@@ -88,6 +93,8 @@ class Parser {
     Directive directive;
     directive.at = place(statement.line);
     directive.first_line = statement.first_line;
+    directive.order = order_;
+    order_ += 2;
     directive.has_block = statement.end == Statement::End::BlockStart;
     const bool named = !statement.words.empty();
     if (named) {
@@ -96,6 +103,10 @@ class Parser {
                             std::make_move_iterator(statement.words.end()));
     }
     bool used_up = false;
+    if (directive.has_block && directive.name == "include") {
+      note(error_at(directive.at, "directive \"include\" is not terminated by \";\""));
+      return open_block(directive);
+    }
     if (directive.has_block) {
       used_up = open_block(directive);
       if (!named) return used_up;  // noted already; its inside is read for further errors, but not kept
@@ -109,16 +120,16 @@ class Parser {
 
   bool open_block(Directive& directive) {
     if (reading_.back().origin == Lexer::Origin::CommandLine) {
-      errors_.push_back(error_at(directive.at, "block directives are not supported in -g option"));
+      note(error_at(directive.at, "block directives are not supported in -g option"));
       return true;
     }
     if (directive.name.ends_with("_by_lua_block")) {
       if (reading_.back().lexer->skip_lua_block()) return false;
-      errors_.push_back(error_at(directive.at, "the block of \"" + directive.name + "\" is never closed"));
+      note(error_at(directive.at, "the block of \"" + directive.name + "\" is never closed"));
       return true;
     }
     if (depth_ == deepest_block) {
-      errors_.push_back(error_at(directive.at, "blocks are nested too deeply"));
+      note(error_at(directive.at, "blocks are nested too deeply"));
       return true;
     }
     ++depth_;
@@ -129,7 +140,7 @@ class Parser {
 
   void include(const Directive& directive, std::vector<Directive>& into) {
     if (directive.args.size() != 1) {
-      errors_.push_back(wrong_argument_count(directive));
+      note(wrong_argument_count(directive));
       return;
     }
     const std::string& named = directive.args.front();
@@ -140,7 +151,7 @@ class Parser {
     }
     Result<std::vector<std::string>> paths = source_.glob(path);
     if (!paths.ok()) {
-      errors_.push_back(error_at(directive.at, paths.error().what));
+      note(error_at(directive.at, paths.error().what));
       return;
     }
     for (const std::string& match : paths.value()) include_file(match, directive, into);
@@ -149,7 +160,7 @@ class Parser {
   void include_file(const std::string& path, const Directive& directive, std::vector<Directive>& into) {
     const bool open = std::any_of(reading_.begin(), reading_.end(), [&](const Reading& r) { return r.path == path; });
     if (open) {
-      errors_.push_back(error_at(directive.at, "\"" + path + "\" includes itself"));
+      note(error_at(directive.at, "\"" + path + "\" includes itself"));
       return;
     }
     read_file(path, &directive, into);
@@ -159,26 +170,27 @@ class Parser {
   std::string folder_;
   std::vector<Reading> reading_;  // the main file first, then the includes that are open
   unsigned depth_ = 0;            // of open blocks, over all files in reading_
-  std::vector<Error> errors_;
+  unsigned order_;                // of the next directive
+  std::vector<ParseError> errors_;
 };
 
 }  // namespace
 
 std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/') + 1); }
 
-Parsed parse(Source& source, const std::string& path) {
+Parsed parse(Source& source, const std::string& path, unsigned first_order) {
   Parsed parsed;
-  Parser parser(source, folder_of(path));
+  Parser parser(source, folder_of(path), first_order);
   parser.read_file(path, nullptr, parsed.directives);
-  parsed.errors = parser.take_errors();
+  parser.finish(parsed);
   return parsed;
 }
 
 Parsed parse_option(Source& source, std::string_view directives, const std::string& path) {
   Parsed parsed;
-  Parser parser(source, folder_of(path));
+  Parser parser(source, folder_of(path), parsed.next_order);
   parser.read_text(directives, Lexer::Origin::CommandLine, "", parsed.directives);
-  parsed.errors = parser.take_errors();
+  parser.finish(parsed);
   return parsed;
 }
 

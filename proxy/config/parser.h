@@ -12,9 +12,16 @@
 
 namespace caisson::config {
 
+// What is wrong with the text, and where in the reading it was noticed: between directives of lower and higher order.
+struct ParseError : Error {
+  ParseError(Error error, unsigned at = 0) : Error(std::move(error)), order(at) {}
+  unsigned order;
+};
+
 struct Parsed {
   std::vector<Directive> directives;  // what could be read, also when there are errors
-  std::vector<Error> errors;          // in the order of the text; each in nginx's words
+  std::vector<ParseError> errors;     // in the order of the text; each in nginx's words
+  unsigned next_order = 2;            // for what is read after this
 };
 
 // The folder that relative paths of a configuration file start from: its own, with the slash at the end.
@@ -22,7 +29,8 @@ std::string folder_of(const std::string& path);
 
 // Reads `path` and what it includes; relative includes start from the folder of `path`, as nginx's do, however deep the
 // include. Blocks that hold pairs instead of directives (map, types) are read by the same rules.
-Parsed parse(Source& source, const std::string& path);
+// Directives are numbered from `first_order` on.
+Parsed parse(Source& source, const std::string& path, unsigned first_order = 2);
 
 // Reads the text of a -g option: directives without blocks. `path` is the configuration file, whose folder includes
 // are relative to.

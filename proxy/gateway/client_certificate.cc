@@ -131,6 +131,6 @@ constexpr std::array variables = {
 
 }  // namespace
 
-void describe_client_certificate(rules::Language& language) { language.add_variables(variables); }
+void describe_client_certificate(rules::Language& language) { language.add_settable_variables(variables); }
 
 }  // namespace caisson::gateway

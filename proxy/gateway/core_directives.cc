@@ -44,6 +44,9 @@ Result<void> read_http(Loader& loader, const Directive& d) {
 }
 
 Result<void> read_events(Loader& loader, const Directive& d) {
+  for (const auto& other : loader.level().inner()) {
+    if (other->kind() == rules::Events) return config::config_error(d, "is duplicate");
+  }
   loader.read_block(d, rules::Events);
   return {};
 }
@@ -52,6 +55,7 @@ Result<void> set_user(Loader& loader, const Directive& d) {
   auto& process = loader.root().own<ProcessSettings>();
   if (process.user) return config::config_error(d, "is duplicate");
   process.user = d.args[0];
+  process.user_at = d.at;
   if (d.args.size() == 2) process.group = d.args[1];
   return {};
 }
@@ -64,7 +68,7 @@ Result<void> set_worker_processes(Loader& loader, const Directive& d) {
     return {};
   }
   const auto number = text::to_number(d.args[0]);
-  if (!number || *number == 0) return config::config_error(d, "invalid value \"" + d.args[0] + '"');
+  if (!number || *number == 0) return config::config_error(d, "invalid value");
   process.worker_processes = *number;
   return {};
 }
@@ -78,6 +82,23 @@ Result<void> set_process_number(Loader& loader, const Directive& d) {
   if (!number.ok()) return number.error();
   target = number.value();
   return {};
+}
+
+// worker_connections NUMBER;
+Result<void> set_worker_connections(Loader& loader, const Directive& d) {
+  auto& target = loader.root().own<ProcessSettings>().worker_connections;
+  if (target) return config::config_error(d, "is duplicate");
+  target = config::parse_number(d.args[0]);
+  if (!target) return config::error_at(d.at, "invalid number \"" + d.args[0] + '"');
+  return {};
+}
+
+// worker_priority [-]NUMBER;
+Result<void> check_priority(Loader& loader, const Directive& d) {
+  if (Result<void> first = rules::check_once(loader, d); !first.ok()) return first;
+  std::string_view number = d.args[0];
+  if (number.starts_with('-') || number.starts_with('+')) number.remove_prefix(1);
+  return config::parse_number(number) ? Result<void>() : Result<void>(config::config_error(d, "invalid number"));
 }
 
 Result<void> set_pid(Loader& loader, const Directive& d) {
@@ -106,11 +127,12 @@ Result<void> add_error_log_file(Loader& loader, rules::Level& level, ErrorLogFil
 // error_log FILE [LEVEL]; several stand side by side.
 Result<void> add_error_log(Loader& loader, const Directive& d) {
   ErrorLogFiles::File file;
-  if (d.args.size() == 2) {
+  if (d.args.size() >= 2) {
     const auto named = observe::level_named(d.args[1]);
     if (!named) return config::error_at(d.at, "invalid log level \"" + d.args[1] + '"');
     file.level = *named;
   }
+  if (d.args.size() > 2) return config::error_at(d.at, "duplicate log level \"" + d.args[2] + '"');
   if (d.args[0].starts_with("syslog:") || d.args[0].starts_with("memory:")) {
     return config::error_at(d.at, "\"" + d.args[0] + "\" is not supported, log to a file or to stderr");
   }
@@ -157,7 +179,15 @@ Result<void> read_types(Loader& loader, const Directive& d) {
   auto& types = loader.level().own<CoreSettings>().types;
   if (!types) types.emplace();
   for (const Directive& line : d.block) {
-    for (const std::string& extension : line.args) (*types)[text::lowered(extension)] = line.name;
+    if (line.has_block) return config::error_at(line.at, "unexpected \"{\"");
+    for (const std::string& extension : line.args) {
+      std::string& type = (*types)[text::lowered(extension)];
+      if (!type.empty()) {
+        loader.warn(line.at, "duplicate extension \"" + extension + "\", content type: \"" + line.name +
+                                 "\", previous content type: \"" + type + '"');
+      }
+      type = line.name;
+    }
   }
   return {};
 }
@@ -207,15 +237,14 @@ constexpr std::array directives = {
     DirectiveSpec{"pid", rules::Main, 1, 1, none, &set_pid},
     DirectiveSpec{"daemon", rules::Main, 1, 1, none, &rules::set_flag<&ProcessSettings::daemon>},
     DirectiveSpec{"master_process", rules::Main, 1, 1, none, &rules::set_flag<&ProcessSettings::master_process>},
-    DirectiveSpec{"worker_connections", rules::Events, 1, 1, none,
-                  &set_process_number<&ProcessSettings::worker_connections>},
+    DirectiveSpec{"worker_connections", rules::Events, 1, 1, none, &set_worker_connections},
     DirectiveSpec{"worker_cpu_affinity", rules::Main, 1, rules::any_number, none, nullptr},
-    DirectiveSpec{"worker_priority", rules::Main, 1, 1, none, rules::check_once, tuning},
+    DirectiveSpec{"worker_priority", rules::Main, 1, 1, none, &check_priority, tuning},
     DirectiveSpec{"pcre_jit", rules::Main, 1, 1, none, rules::check_flag, tuning},
     DirectiveSpec{"use", rules::Events, 1, 1, none, &check_event_method, tuning},
     DirectiveSpec{"multi_accept", rules::Events, 1, 1, none, rules::check_flag, tuning},
     DirectiveSpec{"accept_mutex", rules::Events, 1, 1, none, rules::check_flag, tuning},
-    DirectiveSpec{"error_log", rules::Main | everywhere, 1, 2, none, &add_error_log},
+    DirectiveSpec{"error_log", rules::Main | everywhere, 1, rules::any_number, none, &add_error_log},
     // the client's side
     DirectiveSpec{"client_max_body_size", everywhere, 1, 1, none,
                   &rules::set_offset<&CoreSettings::client_max_body_size>},

@@ -17,6 +17,7 @@ namespace caisson::gateway {
 struct ProcessSettings {
   std::optional<std::string> user;
   std::optional<std::string> group;
+  config::SourcePos user_at;
   std::optional<std::uint64_t> worker_processes;  // 0: auto
   std::optional<std::string> pid;                 // complete path
   std::optional<bool> daemon;

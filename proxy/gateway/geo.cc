@@ -83,9 +83,8 @@ Result<void> add_geo(Loader& loader, const Directive& d) {
   }
   std::stable_sort(geo->entries.begin(), geo->entries.end(),
                    [](const Geo::Entry& a, const Geo::Entry& b) { return a.network.bits > b.network.bits; });
-  loader.variables().define(std::string_view(name).substr(1),
-                            [geo](rules::RequestState& state) { return geo->value(state); });
-  return {};
+  const auto made = loader.define_variable(name, d, [geo](rules::RequestState& state) { return geo->value(state); });
+  return made.ok() ? Result<void>() : Result<void>(made.error());
 }
 
 constexpr std::array directives = {

@@ -94,7 +94,9 @@ Result<void> read_pattern(Loader& loader, const Directive& d, Location& location
     const auto letters = modifier == "~" ? rules::Regex::Case::Sensitive : rules::Regex::Case::Ignored;
     Result<rules::Regex> regex = loader.regex(text, letters, d);
     if (!regex.ok()) return std::move(regex).error();
-    location.captures = loader.variables().define_captures(regex.value());
+    auto captures = loader.define_captures(regex.value(), d);
+    if (!captures.ok()) return std::move(captures).error();
+    location.captures = std::move(captures).value();
     location.regex = std::move(regex).value();
   } else if (!modifier.empty()) {
     return config::error_at(d.at, "invalid location modifier \"" + std::string(modifier) + '"');
@@ -119,8 +121,7 @@ Result<void> check_place(Loader& loader, const Directive& d, const Location& loc
     if (location.kind == Location::Kind::Named) {
       return refuse("named location " + quoted + " can be on the server level only");
     }
-    if (location.kind != Location::Kind::Regex && outer->kind != Location::Kind::Regex &&
-        !location.text.starts_with(outer->text)) {
+    if (location.kind != Location::Kind::Regex && !location.text.starts_with(outer->text)) {
       return refuse("location " + quoted + " is outside location " + outer_quoted);
     }
   }
@@ -128,7 +129,8 @@ Result<void> check_place(Loader& loader, const Directive& d, const Location& loc
     const bool same_kind = other->kind == location.kind ||
                            (other->kind == Location::Kind::Prefix && location.kind == Location::Kind::StrongPrefix) ||
                            (other->kind == Location::Kind::StrongPrefix && location.kind == Location::Kind::Prefix);
-    if (same_kind && location.kind != Location::Kind::Regex && other->text == location.text) {
+    const bool compared = location.kind != Location::Kind::Regex && location.kind != Location::Kind::Named;
+    if (same_kind && compared && other->text == location.text) {
       return refuse("duplicate location " + quoted);
     }
   }
@@ -144,9 +146,6 @@ Result<void> add_location(Loader& loader, const Directive& d) {
   loader.read_block(d, rules::Location, [made](rules::Level& level) {
     made->level = &level;
     level.own<OwnLocation>().location = made;
-    if (made->kind != Location::Kind::Regex && made->kind != Location::Kind::Named) {
-      level.own<rules::LocationPrefix>().path = made->text;
-    }
     if (made->kind != Location::Kind::Regex && made->kind != Location::Kind::Named) {
       level.own<rules::LocationPrefix>().path = made->text;
     }

@@ -86,9 +86,9 @@ Result<void> add_split(Loader& loader, const Directive& d) {
     constexpr std::uint64_t all = std::numeric_limits<std::uint32_t>::max();
     split->parts.push_back({*share, static_cast<std::uint32_t>(sum * all / 10'000), line.args[0]});
   }
-  loader.variables().define(std::string_view(name).substr(1),
-                            [split](rules::RequestState& state) { return split->value(state); });
-  return {};
+  const auto made =
+      loader.define_variable(name, d, [split](rules::RequestState& state) { return split->value(state); });
+  return made.ok() ? Result<void>() : Result<void>(made.error());
 }
 
 constexpr std::array directives = {

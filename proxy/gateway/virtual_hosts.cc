@@ -1,11 +1,11 @@
 #include "gateway/virtual_hosts.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 
 #include "base/text.h"
+#include "gateway/listen.h"
+#include "gateway/server_names.h"
 #include "gateway/tls_settings.h"
 
 namespace caisson::gateway {
@@ -100,6 +100,11 @@ Result<void> VirtualHosts::group() {
         made.at = listen.at;
         made.default_host = host.get();
         endpoint = endpoints_.insert(endpoints_.end(), std::move(made));
+      } else if (listen.options.of_socket) {
+        if (endpoint->options.of_socket) {
+          return config::error_at(listen.at, "duplicate listen options for " + listen.address.str());
+        }
+        endpoint->options.take_socket(listen.options);
       }
       if (std::find(endpoint->hosts.begin(), endpoint->hosts.end(), host.get()) != endpoint->hosts.end()) {
         return config::error_at(listen.at, "a duplicate listen " + listen.address.str());
@@ -138,81 +143,11 @@ const Endpoint& VirtualHosts::endpoint_of(std::size_t listener, std::string_view
 
 namespace {
 
-// listen: "443", "*:443", "127.0.0.1:443", "127.0.0.1", "[::]:443", "localhost:443", "unix:/path".
-Result<ListenAddress> parse_address(const Directive& d, std::string_view text) {
-  ListenAddress address;
-  if (text.starts_with("unix:")) {
-    address.unix_path = text.substr(5);
-    if (address.unix_path.empty())
-      return config::error_at(d.at, "no path in the unix domain socket in \"unix:\" of the \"listen\" directive");
-    return address;
-  }
-  const auto invalid = [&](std::string_view why) {
-    return config::error_at(d.at, std::string(why) + " in \"" + std::string(text) + "\" of the \"listen\" directive");
-  };
-  std::string_view host;
-  std::optional<std::string_view> port;
-  if (text.starts_with('[')) {
-    const std::size_t end = text.find(']');
-    if (end == std::string_view::npos) return invalid("invalid host");
-    host = text.substr(1, end - 1);
-    if (text.size() > end + 1) {
-      if (text[end + 1] != ':') return invalid("invalid host");
-      port = text.substr(end + 2);
-    }
-  } else if (const std::size_t colon = text.rfind(':'); colon != std::string_view::npos) {
-    host = text.substr(0, colon);
-    port = text.substr(colon + 1);
-  } else if (text::to_number(text)) {
-    host = "*";
-    port = text;
-  } else {
-    host = text;
-  }
-  const auto number = port ? text::to_number(*port) : std::optional<std::uint64_t>(80);
-  if (!number || *number == 0 || *number > 65535) return invalid("invalid port");
-  address.port = static_cast<std::uint16_t>(*number);
-  unsigned char bytes[16];
-  address.host = host == "*" ? "0.0.0.0" : host == "localhost" ? "127.0.0.1" : std::string(host);
-  if (inet_pton(AF_INET, address.host.c_str(), bytes) != 1 && inet_pton(AF_INET6, address.host.c_str(), bytes) != 1) {
-    return invalid("host not found");
-  }
-  return address;
-}
-
 Result<void> add_listen(Loader& loader, const Directive& d) {
-  VirtualHost::Listen listen;
-  listen.at = d.at;
-  Result<ListenAddress> address = parse_address(d, d.args[0]);
-  if (!address.ok()) return std::move(address).error();
-  listen.address = std::move(address).value();
-  for (std::size_t i = 1; i < d.args.size(); ++i) {
-    const std::string_view option = d.args[i];
-    const auto value = [&](std::string_view name) { return option.substr(name.size()); };
-    if (option == "ssl") {
-      listen.options.ssl = true;
-    } else if (option == "default_server" || option == "default") {
-      listen.options.default_server = true;
-    } else if (option == "http2" || option == "spdy") {
-      listen.options.http2 = true;
-      loader.warn(d.at, "\"" + std::string(option) + "\" on \"listen\" is accepted; HTTP/1.1 is served here");
-    } else if (option.starts_with("backlog=")) {
-      const auto number = text::to_number(value("backlog="));
-      if (!number || *number == 0 || *number > 65535)
-        return config::error_at(d.at, "invalid backlog \"" + std::string(value("backlog=")) + '"');
-      listen.options.backlog = static_cast<int>(*number);
-    } else if (option == "reuseport") {
-      listen.options.reuseport = true;
-    } else if (option == "ipv6only=on" || option == "ipv6only=off") {
-      listen.options.ipv6only = option.ends_with("on");
-    } else if (option == "bind" || option == "deferred" || option.starts_with("so_keepalive=") ||
-               option.starts_with("fastopen=") || option.starts_with("rcvbuf=") || option.starts_with("sndbuf=")) {
-      // tuning of the socket; the kernel's defaults serve
-    } else {
-      return config::error_at(d.at, "invalid parameter \"" + std::string(option) + '"');
-    }
-  }
-  loader.level().own<HostOfLevel>().host->listens.push_back(std::move(listen));
+  Result<std::vector<VirtualHost::Listen>> read = read_listen(loader, d);
+  if (!read.ok()) return std::move(read).error();
+  auto& listens = loader.level().own<HostOfLevel>().host->listens;
+  for (VirtualHost::Listen& listen : read.value()) listens.push_back(std::move(listen));
   return {};
 }
 
@@ -221,19 +156,23 @@ Result<void> add_names(Loader& loader, const Directive& d) {
   for (const std::string& arg : d.args) {
     ServerName name;
     if (arg.starts_with('~')) {
+      if (arg.size() == 1) return config::error_at(d.at, "empty regex in server name \"" + arg + '"');
       name.text = arg;
       // Host names have no case (ngx_http_regex_compile for server names).
       Result<rules::Regex> regex = loader.regex(std::string_view(arg).substr(1), rules::Regex::Case::Ignored, d);
       if (!regex.ok()) return std::move(regex).error();
-      name.captures = loader.variables().define_captures(regex.value());
+      auto captures = loader.define_captures(regex.value(), d);
+      if (!captures.ok()) return std::move(captures).error();
+      name.captures = std::move(captures).value();
       name.regex = std::move(regex).value();
     } else {
       name.text = text::lowered(arg);
-      const std::string_view t = name.text;
-      const bool misplaced =
-          t.find('*') != std::string_view::npos && !t.starts_with("*.") && !t.ends_with(".*") && t != "*";
-      if (misplaced)
-        return config::error_at(d.at, "invalid server name or wildcard \"" + arg + "\" on \"server_name\"");
+      // ngx_http_core_server_name: a "*" elsewhere is a letter like others, until the names are put together.
+      const bool lone = (arg.starts_with('*') && (arg.size() < 3 || arg[1] != '.')) || arg == ".";
+      if (lone) return config::error_at(d.at, "server name \"" + arg + "\" is invalid");
+      if (arg.find('/') != std::string::npos) {
+        loader.warn(d.at, "server name \"" + arg + "\" has suspicious symbols");
+      }
     }
     names.push_back(std::move(name));
   }
@@ -247,7 +186,7 @@ Result<void> add_server(Loader& loader, const Directive& d) {
 }
 
 // A server without "listen" listens on port 80; one with "ssl on" takes TLS on all its ports.
-Result<void> complete_listens(Loader&, rules::Level& root) {
+Result<void> complete_listens(Loader& loader, rules::Level& root) {
   for (const auto& http : root.inner()) {
     if (http->kind() != rules::Http) continue;
     VirtualHosts& hosts = http->own<HttpBlock>().hosts;
@@ -257,6 +196,7 @@ Result<void> complete_listens(Loader&, rules::Level& root) {
       for (VirtualHost::Listen& listen : host->listens) listen.options.ssl = true;
     }
     if (Result<void> grouped = hosts.group(); !grouped.ok()) return grouped;
+    check_server_names(loader, hosts);
   }
   return {};
 }

@@ -37,6 +37,14 @@ struct ListenOptions {
   std::optional<int> backlog;
   bool reuseport = false;
   bool ipv6only = true;
+  bool of_socket = false;  // one was written that only one "listen" of an address may have
+
+  void take_socket(const ListenOptions& other) {
+    backlog = other.backlog;
+    reuseport = other.reuseport;
+    ipv6only = other.ipv6only;
+    of_socket = other.of_socket;
+  }
 };
 
 // One name of a server_name directive.

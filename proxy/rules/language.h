@@ -54,6 +54,8 @@ class Language {
   void add_directives(std::span<const DirectiveSpec> specs);
   void add_refused(std::span<const RefusedDirective> refused);
   void add_variables(std::span<const VariableSpec> specs);
+  // Those that a configuration may replace by its own ("set $ssl_protocol ...").
+  void add_settable_variables(std::span<const VariableSpec> specs);
   void add_block_end(Block kind, BlockEnd hook) { block_ends_.push_back({kind, hook}); }
   void add_finish(Finish hook) { finishes_.push_back(hook); }
   // In the order in which they run.

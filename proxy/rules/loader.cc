@@ -1,6 +1,7 @@
 #include "rules/loader.h"
 
 #include <algorithm>
+#include <limits>
 #include <span>
 
 #include "observe/log_file.h"
@@ -27,26 +28,40 @@ Loader::Loader(const Language& language, config::Source& files, Paths paths, Ser
 Loader::Loaded Loader::load(config::Parsed parsed) {
   settings_ = std::make_unique<Settings>(language_);
   level_ = &settings_->root;
-  errors_ = std::move(parsed.errors);
+  for (config::ParseError& error : parsed.errors) errors_.push_back({error.order, std::move(error)});
   for (const config::Directive& directive : parsed.directives) apply(directive);
   for (const auto& [kind, hook] : language_.block_ends_) {
     if (kind != Main) continue;
     if (Result<void> done = hook(*this, settings_->root); !done.ok()) note(std::move(done).error());
   }
+  order_ = std::numeric_limits<unsigned>::max();
   settings_->root.inherit_all();
   // Also when there are errors already: all that is wrong is told at once.
   for (const Language::Finish finish : language_.finishes_) {
     if (Result<void> done = finish(*this, settings_->root); !done.ok()) note(std::move(done).error());
   }
-  for (const std::string& name : settings_->variables.undefined()) {
-    note({ErrorCode::BadConfig, "unknown \"" + name + "\" variable"});
-  }
+  note_unknown_variables();
   tell_without_effect();
   Loaded loaded;
   loaded.warnings = settings_->warnings;
   if (errors_.empty()) loaded.settings = std::move(settings_);
-  loaded.errors = std::move(errors_);
+  std::stable_sort(errors_.begin(), errors_.end(), [](const Noted& a, const Noted& b) { return a.order < b.order; });
+  for (Noted& noted : errors_) loaded.errors.push_back(std::move(noted.error));
   return loaded;
+}
+
+// nginx names no place; the first use is where to look.
+void Loader::note_unknown_variables() {
+  for (const std::size_t index : settings_->variables.undefined()) {
+    const std::string& name = settings_->variables.name(index);
+    Error error{ErrorCode::BadConfig, "unknown \"" + name + "\" variable"};
+    if (const auto use = first_uses_.find(index); use != first_uses_.end()) {
+      const std::string_view nearest = settings_->variables.nearest(name);
+      error = config::error_at(use->second, error.what,
+                               nearest.empty() ? "" : "did you mean \"$" + std::string(nearest) + "\"?");
+    }
+    note(std::move(error));
+  }
 }
 
 void Loader::note_without_effect(const config::Directive& directive) {
@@ -66,6 +81,7 @@ void Loader::tell_without_effect() {
 }
 
 void Loader::apply(const config::Directive& directive) {
+  order_ = directive.order;
   const auto meanings = language_.find(directive.name);
   if (meanings.empty()) {
     if (const RefusedDirective* refused = language_.find_refused(directive.name)) {
@@ -111,8 +127,39 @@ Level& Loader::read_block(const config::Directive& directive, Block kind, const 
   return made;
 }
 
+std::size_t Loader::use_variable(std::string_view name, const config::Directive& directive) {
+  const std::size_t index = settings_->variables.use(name);
+  first_uses_.try_emplace(index, directive.at);
+  return index;
+}
+
+Result<std::size_t> Loader::define_variable(std::string_view written, const config::Directive& directive,
+                                            VariableTable::Getter getter, bool remembered) {
+  if (!written.starts_with('$') || written.size() < 2) {
+    return config::error_at(directive.at, "invalid variable name \"" + std::string(written) + '"');
+  }
+  const std::string_view name = written.substr(1);
+  if (settings_->variables.fixed(name)) {
+    return config::error_at(directive.at, "the duplicate \"" + std::string(name) + "\" variable",
+                            "the request has it already; take another name");
+  }
+  return settings_->variables.define(name, std::move(getter), remembered);
+}
+
+Result<std::vector<std::size_t>> Loader::define_captures(const Regex& regex, const config::Directive& directive) {
+  std::vector<std::size_t> numbers;
+  for (const auto& [name, group] : regex.names()) {
+    const Result<std::size_t> number = define_variable('$' + name, directive);
+    if (!number.ok()) return number.error();
+    numbers.push_back(number.value());
+  }
+  return numbers;
+}
+
 Result<Template> Loader::compile(std::string_view text, const config::Directive& directive) {
+  const std::size_t known = settings_->variables.size();
   Result<Template> made = Template::compile(text, settings_->variables);
+  for (std::size_t i = known; i < settings_->variables.size(); ++i) first_uses_.try_emplace(i, directive.at);
   if (!made.ok()) return config::error_at(directive.at, made.error().what);
   return made;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -79,6 +80,14 @@ class Loader {
   Level& read_block(const config::Directive& directive, Block kind, const std::function<void(Level&)>& prepare = {});
 
   Result<Template> compile(std::string_view text, const config::Directive& directive);
+  // The number of a variable that is read, as in "if ($name)".
+  std::size_t use_variable(std::string_view name, const config::Directive& directive);
+  // A variable that the configuration makes, as VariableTable::define(); `written` with its "$". An error when it has
+  // no name, or one of those that a request brings along.
+  Result<std::size_t> define_variable(std::string_view written, const config::Directive& directive,
+                                      VariableTable::Getter getter = nullptr, bool remembered = true);
+  // The same for a regex's named groups; numbers in its order.
+  Result<std::vector<std::size_t>> define_captures(const Regex& regex, const config::Directive& directive);
   Result<Regex> regex(std::string_view pattern, Regex::Case letters, const config::Directive& directive);
   VariableTable& variables() noexcept { return settings_->variables; }
   config::Source& files() noexcept { return files_; }
@@ -89,7 +98,7 @@ class Loader {
   std::string from_conf(std::string_view path) const;
   std::string from_prefix(std::string_view path) const;
 
-  void note(Error error) { errors_.push_back(std::move(error)); }
+  void note(Error error) { errors_.push_back({order_, std::move(error)}); }
   const Paths& paths() const noexcept { return paths_; }
 
   // Notes that the log at this complete path is written to, and opens it; null where a configuration is only checked.
@@ -103,6 +112,7 @@ class Loader {
 
  private:
   void apply(const config::Directive& directive);
+  void note_unknown_variables();
   void note_without_effect(const config::Directive& directive);
   void tell_without_effect();
 
@@ -112,7 +122,13 @@ class Loader {
   Services services_;
   std::unique_ptr<Settings> settings_;
   Level* level_ = nullptr;
-  std::vector<Error> errors_;
+  struct Noted {
+    unsigned order;
+    Error error;
+  };
+  std::vector<Noted> errors_;
+  unsigned order_ = 0;                                    // of the directive that is read
+  std::map<std::size_t, config::SourcePos> first_uses_;   // of variables
   std::vector<const config::Directive*> without_effect_;  // the first of each name; borrowed while load() runs
 };
 

@@ -55,9 +55,9 @@ class RequestState final : public http::Exchange::Extension {
   // its "?" unless redirect_args has them.
   std::optional<std::string> redirect_to;
   std::optional<std::string> redirect_args;
-  unsigned moves_left = 10;  // changes of location by rewrite, error_page, try_files; NGX_HTTP_MAX_URI_CHANGES
-  bool completed = false;    // the response left whole
-  unsigned failed_status = 0;    // what the log says when no head left: 499, 408, 400
+  unsigned moves_left = 10;    // changes of location by rewrite, error_page, try_files; NGX_HTTP_MAX_URI_CHANGES
+  bool completed = false;      // the response left whole
+  unsigned failed_status = 0;  // what the log says when no head left: 499, 408, 400
   const http::ResponseHead* response = nullptr;  // the head that leaves or has left; for $sent_http_* and logs
 
   template <class T>

@@ -1,5 +1,8 @@
 #include "rules/variables.h"
 
+#include "base/text.h"
+#include "rules/nearest.h"
+
 namespace caisson::rules {
 
 Value RequestState::variable(std::size_t index) {
@@ -17,14 +20,15 @@ const VariableSpec* VariableTable::known(std::string_view name) const {
   const VariableSpec* family = nullptr;
   for (const VariableSpec& spec : known_) {
     if (!spec.family && spec.name == name) return &spec;
-    if (spec.family && name.starts_with(spec.name) && name.size() > spec.name.size()) {
+    if (spec.family && name.starts_with(spec.name)) {
       if (family == nullptr || spec.name.size() > family->name.size()) family = &spec;
     }
   }
   return family;
 }
 
-std::size_t VariableTable::use(std::string_view name) {
+std::size_t VariableTable::use(std::string_view written) {
+  const std::string name = text::lowered(written);
   if (const auto found = by_name_.find(name); found != by_name_.end()) return found->second;
   Variable variable;
   variable.name = name;
@@ -43,18 +47,28 @@ std::size_t VariableTable::define(std::string_view name, Getter getter, bool rem
   return index;
 }
 
-std::vector<std::size_t> VariableTable::define_captures(const Regex& regex) {
-  std::vector<std::size_t> numbers;
-  for (const auto& [name, group] : regex.names()) numbers.push_back(define(name));
-  return numbers;
+bool VariableTable::fixed(std::string_view name) const {
+  const VariableSpec* spec = known(text::lowered(name));
+  return spec != nullptr && !spec->family && spec->assign == nullptr && !spec->settable;
 }
 
-std::vector<std::string> VariableTable::undefined() const {
-  std::vector<std::string> names;
-  for (const Variable& variable : variables_) {
-    if (!variable.made && variable.spec == nullptr) names.push_back(variable.name);
+std::vector<std::size_t> VariableTable::undefined() const {
+  std::vector<std::size_t> indices;
+  for (std::size_t i = 0; i < variables_.size(); ++i) {
+    if (!variables_[i].made && variables_[i].spec == nullptr) indices.push_back(i);
   }
-  return names;
+  return indices;
+}
+
+std::string_view VariableTable::nearest(std::string_view name) const {
+  Nearest best(name);
+  for (const VariableSpec& spec : known_) {
+    if (!spec.family) best.offer(spec.name);
+  }
+  for (const Variable& variable : variables_) {
+    if (variable.made) best.offer(variable.name);
+  }
+  return best.name();
 }
 
 Value VariableTable::get(std::size_t index, RequestState& state, std::optional<Value>& memory) const {

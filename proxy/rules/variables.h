@@ -1,5 +1,5 @@
 // The variables of the language: modules' own ($uri), families ($http_*), and those that a configuration makes (set,
-// map, named captures). A configuration's table numbers those that it uses.
+// map, named captures). A configuration's table numbers those that it uses. Names have no case, as in nginx.
 //
 // Threading: built by the thread that loads, read-only afterwards.
 #pragma once
@@ -23,6 +23,7 @@ struct VariableSpec {
   // `set $args ...;` and its like change the request; null: `set` on this name only shadows it.
   void (*assign)(RequestState& state, std::string value) = nullptr;
   bool family = false;
+  bool settable = false;  // the configuration may make its own of this name, although nothing of the request changes
 };
 
 class VariableTable {
@@ -36,11 +37,14 @@ class VariableTable {
   // A variable that the configuration makes: `set` without a getter, `map` with one. Remembered: its value is computed
   // once a request.
   std::size_t define(std::string_view name, Getter getter = nullptr, bool remembered = true);
-  // Numbers for a regex's named groups, in its order.
-  std::vector<std::size_t> define_captures(const Regex& regex);
+  // Whether the name is one of the request's own, which a configuration cannot make.
+  bool fixed(std::string_view name) const;
 
-  // After loading: the names that are used but that nobody defines.
-  std::vector<std::string> undefined() const;
+  // After loading: those that are used but that nobody defines.
+  std::vector<std::size_t> undefined() const;
+  const std::string& name(std::size_t index) const noexcept { return variables_[index].name; }
+  // The known name nearest to a mistyped one, or "".
+  std::string_view nearest(std::string_view name) const;
 
   Value get(std::size_t index, RequestState& state, std::optional<Value>& memory) const;
   // True when the assignment changed the request itself and is not to be remembered.

@@ -99,8 +99,8 @@ Value add_x_forwarded_for(RequestState& state, std::string_view) {
 }
 
 constexpr std::array variables = {
-    VariableSpec{"proxy_host", &of_pass<&Facts::proxy_host>},
-    VariableSpec{"proxy_port", &of_pass<&Facts::proxy_port>},
+    VariableSpec{"proxy_host", &of_pass<&Facts::proxy_host>, nullptr, false, true},
+    VariableSpec{"proxy_port", &of_pass<&Facts::proxy_port>, nullptr, false, true},
     VariableSpec{"proxy_add_x_forwarded_for", &add_x_forwarded_for},
     VariableSpec{"upstream_addr", &address},
     VariableSpec{"upstream_status", &status},

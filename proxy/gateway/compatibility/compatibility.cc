@@ -254,6 +254,7 @@ void describe_compatibility(rules::Language& language) {
   language.add_directives(off_only);
   describe_other_backends(language);
   describe_modules(language);
+  describe_empty_variables(language);
   describe_refused(language);
 }
 

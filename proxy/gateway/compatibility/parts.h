@@ -9,6 +9,8 @@ namespace caisson::gateway {
 void describe_other_backends(rules::Language& language);
 // load_module and what belongs to it.
 void describe_modules(rules::Language& language);
+// Variables that never have a value here.
+void describe_empty_variables(rules::Language& language);
 // What is refused, each with a way out.
 void describe_refused(rules::Language& language);
 

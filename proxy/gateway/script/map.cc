@@ -96,8 +96,9 @@ Result<void> add_pair(Loader& loader, const Directive& pair, Map& map) {
         loader.regex(std::string_view(key).substr(no_case ? 2 : 1),
                      no_case ? rules::Regex::Case::Ignored : rules::Regex::Case::Sensitive, pair);
     if (!regex.ok()) return std::move(regex).error();
-    auto names = loader.variables().define_captures(regex.value());
-    map.patterns.push_back({std::move(regex).value(), std::move(names), std::move(value).value()});
+    auto names = loader.define_captures(regex.value(), pair);
+    if (!names.ok()) return std::move(names).error();
+    map.patterns.push_back({std::move(regex).value(), std::move(names).value(), std::move(value).value()});
     return {};
   }
   if (key.starts_with('\\')) key.erase(0, 1);
@@ -129,9 +130,9 @@ Result<void> add_map(Loader& loader, const Directive& d) {
       loader.note(std::move(added).error());
     }
   }
-  loader.variables().define(
-      std::string_view(name).substr(1), [map](rules::RequestState& state) { return map->look_up(state); }, remembered);
-  return {};
+  const auto made = loader.define_variable(
+      name, d, [map](rules::RequestState& state) { return map->look_up(state); }, remembered);
+  return made.ok() ? Result<void>() : Result<void>(made.error());
 }
 
 constexpr std::array directives = {

@@ -71,9 +71,12 @@ Result<void> add_return(Loader& loader, const Directive& d) {
     if (d.args.size() == 2) text = d.args[1];
   } else {
     const std::string& url = d.args[0];
-    const bool is_url =
-        url.starts_with("http://") || url.starts_with("https://") || url.starts_with('$') || url.starts_with('/');
-    if (d.args.size() == 2 || !is_url) return config::error_at(d.at, "invalid return code \"" + url + '"');
+    const bool is_url = url.starts_with("http://") || url.starts_with("https://") || url.starts_with("$scheme");
+    if (d.args.size() == 2 || !is_url) {
+      const bool address = d.args.size() == 1 && (url.starts_with('/') || url.starts_with('$'));
+      return config::error_at(d.at, "invalid return code \"" + url + '"',
+                              address ? "a redirect needs its code: return 302 " + url + ';' : "");
+    }
     status = 302;
     text = url;
   }
@@ -102,14 +105,11 @@ class Set final : public RewriteStep {
 };
 
 Result<void> add_set(Loader& loader, const Directive& d) {
-  const std::string& name = d.args[0];
-  if (!name.starts_with('$') || name.size() < 2) {
-    return config::error_at(d.at, "invalid variable name \"" + name + '"');
-  }
+  const Result<std::size_t> variable = loader.define_variable(d.args[0], d);
+  if (!variable.ok()) return variable.error();
   Result<rules::Template> value = loader.compile(d.args[1], d);
   if (!value.ok()) return std::move(value).error();
-  const std::size_t variable = loader.variables().define(std::string_view(name).substr(1));
-  add_step(loader, std::make_unique<Set>(variable, std::move(value).value()));
+  add_step(loader, std::make_unique<Set>(variable.value(), std::move(value).value()));
   return {};
 }
 
@@ -229,8 +229,11 @@ class Rewrite final : public RewriteStep {
 };
 
 Result<void> add_rewrite(Loader& loader, const Directive& d) {
+  if (d.args[1].empty()) return config::error_at(d.at, "empty replacement");
   Result<rules::Regex> regex = loader.regex(d.args[0], rules::Regex::Case::Sensitive, d);
   if (!regex.ok()) return std::move(regex).error();
+  auto names = loader.define_captures(regex.value(), d);
+  if (!names.ok()) return std::move(names).error();
   std::string replacement = d.args[1];
   auto then = Rewrite::Then::Next;
   if (replacement.starts_with("http://") || replacement.starts_with("https://") || replacement.starts_with("$scheme")) {
@@ -268,8 +271,8 @@ Result<void> add_rewrite(Loader& loader, const Directive& d) {
     if (!compiled_args.ok()) return std::move(compiled_args).error();
     compiled.args = std::move(compiled_args).value();
   }
-  auto names = loader.variables().define_captures(regex.value());
-  add_step(loader, std::make_unique<Rewrite>(std::move(regex).value(), std::move(names), std::move(compiled), then));
+  add_step(loader,
+           std::make_unique<Rewrite>(std::move(regex).value(), std::move(names).value(), std::move(compiled), then));
   return {};
 }
 
@@ -282,16 +285,16 @@ class If final : public RewriteStep {
     bool holds = false;
     switch (test) {
       case Test::True: {
-        const rules::Value value = subject.value(state);
+        const rules::Value value = state.variable(variable);
         holds = value && !value->empty() && *value != "0";
         break;
       }
       case Test::Equal:
-        holds = subject.expand(state) == operand.expand(state);
+        holds = state.variable(variable).value_or("") == operand.expand(state);
         break;
       case Test::Match: {
         rules::Captures captures;
-        const auto outcome = regex->match(subject.expand(state), &captures);
+        const auto outcome = regex->match(state.variable(variable).value_or(""), &captures);
         if (outcome == rules::Regex::Outcome::LimitReached) {
           answer = http::Answer{500, {}, std::nullopt};
           return Flow::Answer;
@@ -304,7 +307,7 @@ class If final : public RewriteStep {
         break;
       }
       default:
-        holds = file_test(subject.expand(state));
+        holds = file_test(operand.expand(state));
         break;
     }
     if (holds == negated) return Flow::Next;
@@ -314,8 +317,8 @@ class If final : public RewriteStep {
 
   Test test = Test::True;
   bool negated = false;
-  rules::Template subject;
-  rules::Template operand;
+  std::size_t variable = 0;  // of a comparison
+  rules::Template operand;   // what it is compared with; the path of a file test
   std::optional<rules::Regex> regex;
   std::vector<std::size_t> names;
   const rules::Level* level = nullptr;
@@ -337,68 +340,77 @@ class If final : public RewriteStep {
   }
 };
 
-// The words between the brackets, with the brackets taken off.
+Error invalid_condition(const Directive& d, const std::string& word) {
+  const bool usual_slip = word.find("&&") != std::string::npos || word.find("||") != std::string::npos;
+  return config::error_at(
+      d.at, "invalid condition \"" + word + '"',
+      usual_slip ? "one comparison is all that an \"if\" takes; put them together with map or set" : "");
+}
+
+// The words between the brackets. They may touch what is between them, or stand alone.
 Result<std::vector<std::string>> condition_words(const Directive& d) {
   std::vector<std::string> words = d.args;
-  if (words.empty() || !words.front().starts_with('(') || !words.back().ends_with(')')) {
-    return config::error_at(d.at, "invalid condition \"" + (words.empty() ? std::string() : words.front()) + '"');
-  }
+  if (!words.front().starts_with('(')) return invalid_condition(d, words.front());
   words.front().erase(0, 1);
-  if (words.front().empty()) words.erase(words.begin());
-  if (!words.empty()) {
-    words.back().pop_back();
-    if (words.back().empty()) words.pop_back();
-  }
-  if (words.empty()) return config::error_at(d.at, "invalid condition \"" + d.args.front() + '"');
+  if (!words.back().ends_with(')')) return invalid_condition(d, words.back());
+  words.back().pop_back();
+  // "()" and "( )" have nothing between them, and nginx names the bracket.
+  if (d.args.size() == 1 && words.front().empty()) return invalid_condition(d, ")");
+  if (d.args.front() == "(") words.erase(words.begin());
+  if (d.args.back() == ")") words.pop_back();
+  if (words.empty()) return invalid_condition(d, ")");
   return words;
 }
 
-Result<void> read_condition(Loader& loader, const Directive& d, If& step) {
-  Result<std::vector<std::string>> words = condition_words(d);
-  if (!words.ok()) return std::move(words).error();
-  const std::vector<std::string>& w = words.value();
-  const auto compile = [&](const std::string& text, rules::Template& into) -> Result<void> {
-    Result<rules::Template> made = loader.compile(text, d);
-    if (!made.ok()) return std::move(made).error();
-    into = std::move(made).value();
+// $NAME, $NAME OPERATOR OPERAND. The whole word behind "$" is the name.
+Result<void> read_comparison(Loader& loader, const Directive& d, const std::vector<std::string>& words, If& step) {
+  if (words.size() != 1 && words.size() != 3) return invalid_condition(d, words[0]);
+  step.variable = loader.use_variable(std::string_view(words[0]).substr(1), d);
+  if (words.size() == 1) return {};
+  const std::string& sign = words[1];
+  const std::string& operand = words[2];
+  if (sign == "=" || sign == "!=") {
+    step.test = If::Test::Equal;
+    step.negated = sign == "!=";
+    Result<rules::Template> compiled = loader.compile(operand, d);
+    if (!compiled.ok()) return std::move(compiled).error();
+    step.operand = std::move(compiled).value();
     return {};
-  };
-  if (w[0].starts_with('$')) {
-    if (w.size() == 1) return compile(w[0], step.subject);
-    // A quoted empty operand stands as an empty word: `if ($x = "")`.
-    const std::string& sign = w[1];
-    if (w.size() > 3) return config::error_at(d.at, "invalid condition \"" + w[0] + '"');
-    const std::string operand = w.size() == 3 ? w[2] : std::string();
-    if (Result<void> done = compile(w[0], step.subject); !done.ok()) return done;
-    if (sign == "=" || sign == "!=") {
-      step.test = If::Test::Equal;
-      step.negated = sign == "!=";
-      return compile(operand, step.operand);
-    }
-    if (sign == "~" || sign == "~*" || sign == "!~" || sign == "!~*") {
-      step.test = If::Test::Match;
-      step.negated = sign[0] == '!';
-      const auto letters = sign.ends_with('*') ? rules::Regex::Case::Ignored : rules::Regex::Case::Sensitive;
-      Result<rules::Regex> regex = loader.regex(operand, letters, d);
-      if (!regex.ok()) return std::move(regex).error();
-      step.names = loader.variables().define_captures(regex.value());
-      step.regex = std::move(regex).value();
-      return {};
-    }
-    return config::error_at(d.at, "unexpected \"" + sign + "\" in condition");
   }
+  if (sign == "~" || sign == "~*" || sign == "!~" || sign == "!~*") {
+    step.test = If::Test::Match;
+    step.negated = sign[0] == '!';
+    const auto letters = sign.ends_with('*') ? rules::Regex::Case::Ignored : rules::Regex::Case::Sensitive;
+    Result<rules::Regex> regex = loader.regex(operand, letters, d);
+    if (!regex.ok()) return std::move(regex).error();
+    auto names = loader.define_captures(regex.value(), d);
+    if (!names.ok()) return std::move(names).error();
+    step.names = std::move(names).value();
+    step.regex = std::move(regex).value();
+    return {};
+  }
+  return config::error_at(d.at, "unexpected \"" + sign + "\" in condition");
+}
+
+// ngx_http_rewrite_if_condition
+Result<void> read_condition(Loader& loader, const Directive& d, If& step) {
+  Result<std::vector<std::string>> read = condition_words(d);
+  if (!read.ok()) return std::move(read).error();
+  const std::vector<std::string>& words = read.value();
+  if (words[0].starts_with('$') && words[0].size() > 1) return read_comparison(loader, d, words, step);
+
   static constexpr std::pair<std::string_view, If::Test> tests[] = {
       {"-f", If::Test::File}, {"-d", If::Test::Directory}, {"-e", If::Test::Exists}, {"-x", If::Test::Executable}};
-  for (const auto& [sign, test] : tests) {
-    std::string_view written = w[0];
-    const bool negated = written.starts_with('!');
-    if (negated) written.remove_prefix(1);
-    if (written != sign || w.size() != 2) continue;
-    step.test = test;
-    step.negated = negated;
-    return compile(w[1], step.subject);
-  }
-  return config::error_at(d.at, "invalid condition \"" + w[0] + '"');
+  step.negated = words[0].starts_with('!');
+  const std::string_view sign = std::string_view(words[0]).substr(step.negated ? 1 : 0);
+  const auto* const found =
+      std::find_if(std::begin(tests), std::end(tests), [&](const auto& test) { return test.first == sign; });
+  if (found == std::end(tests) || words.size() != 2) return invalid_condition(d, words[0]);
+  step.test = found->second;
+  Result<rules::Template> path = loader.compile(words[1], d);
+  if (!path.ok()) return std::move(path).error();
+  step.operand = std::move(path).value();
+  return {};
 }
 
 Result<void> add_if(Loader& loader, const Directive& d) {

@@ -159,18 +159,33 @@ Value host_of_machine(RequestState&, View) {
 
 std::string number(std::uint64_t n) { return std::to_string(n); }
 
+// Members of the families that nginx has under their own names; a configuration can make any other.
+Value request_header(RequestState& state, View name) { return http_family(state, name.substr(5)); }
+Value response_header(RequestState& state, View name) { return sent_http_family(state, name.substr(10)); }
+
 constexpr std::array variables = {
     VariableSpec{"http_", &http_family, nullptr, true},
+    VariableSpec{"http_cookie", &request_header},
+    VariableSpec{"http_host", &request_header},
+    VariableSpec{"http_referer", &request_header},
+    VariableSpec{"http_user_agent", &request_header},
+    VariableSpec{"http_via", &request_header},
+    VariableSpec{"http_x_forwarded_for", &request_header},
+    VariableSpec{"sent_http_cache_control", &response_header},
+    VariableSpec{"sent_http_connection", &response_header},
+    VariableSpec{"sent_http_content_length", &response_header},
+    VariableSpec{"sent_http_content_type", &response_header},
+    VariableSpec{"sent_http_keep_alive", &response_header},
+    VariableSpec{"sent_http_last_modified", &response_header},
+    VariableSpec{"sent_http_link", &response_header},
+    VariableSpec{"sent_http_location", &response_header},
+    VariableSpec{"sent_http_transfer_encoding", &response_header},
     VariableSpec{"sent_http_", &sent_http_family, nullptr, true},
     VariableSpec{"arg_", &arg_family, nullptr, true},
     VariableSpec{"cookie_", &cookie_family, nullptr, true},
     VariableSpec{"host", &host},
     VariableSpec{"hostname", &host_of_machine},
-    VariableSpec{"uri", [](RequestState& s, View) -> Value { return s.path; },
-                 [](RequestState& s, std::string value) {
-                   s.path = std::move(value);
-                   s.rewritten = true;
-                 }},
+    VariableSpec{"uri", [](RequestState& s, View) -> Value { return s.path; }},
     VariableSpec{"document_uri", [](RequestState& s, View) -> Value { return s.path; }},
     VariableSpec{"args", [](RequestState& s, View) -> Value { return s.args; },
                  [](RequestState& s, std::string value) {
@@ -226,6 +241,9 @@ constexpr std::array variables = {
                  }},
     VariableSpec{"pid", [](RequestState&, View) -> Value { return number(static_cast<std::uint64_t>(::getpid())); }},
     VariableSpec{"nginx_version", [](RequestState&, View) -> Value { return "1.28.0"; }},
+};
+
+constexpr std::array tls_variables = {
     VariableSpec{"ssl_protocol", [](RequestState& s, View) { return non_empty(s.exchange.connection().tls_protocol); }},
     VariableSpec{"ssl_cipher", [](RequestState& s, View) { return non_empty(s.exchange.connection().tls_cipher); }},
     VariableSpec{"ssl_server_name",
@@ -234,6 +252,9 @@ constexpr std::array variables = {
 
 }  // namespace
 
-void describe_variables(rules::Language& language) { language.add_variables(variables); }
+void describe_variables(rules::Language& language) {
+  language.add_variables(variables);
+  language.add_settable_variables(tls_variables);
+}
 
 }  // namespace caisson::gateway
