@@ -5,11 +5,14 @@
 #include "rules/request_log.h"
 #include "upstream/backend_request.h"
 #include "upstream/facts.h"
+#include "upstream/name_settings.h"
 #include "upstream/response_filter.h"
 
 namespace caisson::upstream {
 
 namespace {
+
+constexpr std::chrono::milliseconds default_resolver_timeout{30'000};
 
 http::Answer status_only(unsigned status) {
   http::Answer answer;
@@ -55,29 +58,39 @@ void ProxyPass::make_default_redirect() {
   }
 }
 
-Result<ProxyPass::Destination> ProxyPass::destination(rules::RequestState& state) const {
-  if (fixed_) return *fixed_;
+async::Task<ProxyPass::Found> ProxyPass::destination(rules::RequestState& state) const {
+  if (fixed_) co_return Found(*fixed_);
+  const auto refuse = [&](unsigned status, const std::string& why) {
+    rules::log(state, observe::Level::Error, why);
+    return Found(status);
+  };
   const std::string text = url_.expand(state);
   Result<ProxyUrl> url = ProxyUrl::parse(text);
-  if (!url.ok()) return std::move(url).error().in("proxy_pass to \"" + text + '"');
+  if (!url.ok()) co_return refuse(500, url.error().what + " in \"" + text + '"');
   Destination made;
   made.url = std::move(url).value();
-  if (made.url.tls && !tls_) return Error{ErrorCode::BadConfig, "proxy_ssl settings of this location are not usable"};
-  Result<std::shared_ptr<http::Handler>> backend = upstreams_->backend_for(made.url, tls_, Upstreams::Lifetime::Call);
-  if (!backend.ok()) return std::move(backend).error();
-  made.backend = std::move(backend).value();
-  return made;
+  if (made.url.tls && !tls_) co_return refuse(500, "proxy_ssl settings of this location are not usable");
+  made.backend = upstreams_->known_backend(made.url, tls_);
+  if (made.backend) co_return Found(std::move(made));
+
+  const NameSettings& names = state.settings<NameSettings>();
+  const std::string& host = made.url.server.host;
+  if (!names.servers) co_return refuse(502, "no resolver defined to resolve " + host);
+  net::NameServers& resolver = (*names.servers)->here();
+  const auto limit = names.timeout.value_or(default_resolver_timeout);
+  Result<std::vector<net::Address>> found = co_await resolver.resolve(host, made.url.server.port, limit);
+  if (!found.ok()) co_return refuse(502, host + " could not be resolved (" + found.error().what + ')');
+  made.backend = upstreams_->backend_at(made.url, found.value(), tls_);
+  co_return Found(std::move(made));
 }
 
 async::Task<std::optional<http::Answer>> ProxyPass::handle(http::Exchange& exchange) {
   rules::RequestState& state = rules::RequestState::of(exchange);
   const ProxySettings& settings = state.settings<ProxySettings>();
-  Result<Destination> to = destination(state);
-  if (!to.ok()) {
-    rules::log(state, observe::Level::Error, to.error().what);
-    co_return status_only(500);
-  }
-  const ProxyUrl& url = to.value().url;
+  const Found found = co_await destination(state);
+  if (const auto* refused = std::get_if<unsigned>(&found)) co_return status_only(*refused);
+  const Destination& to = std::get<Destination>(found);
+  const ProxyUrl& url = to.url;
 
   Facts& facts = state.data<Facts>();
   facts.pass_found = true;
@@ -113,9 +126,9 @@ async::Task<std::optional<http::Answer>> ProxyPass::handle(http::Exchange& excha
   proxied.attach(&state);
   try {
     if (settings.ignore_client_abort.value_or(false)) {
-      co_return co_await async::shielded(to.value().backend->handle(proxied));
+      co_return co_await async::shielded(to.backend->handle(proxied));
     }
-    co_return co_await to.value().backend->handle(proxied);
+    co_return co_await to.backend->handle(proxied);
   } catch (Intercepted& intercepted) {
     co_return std::move(intercepted.answer);
   }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 
 #include "http/handler.h"
 #include "rules/phases.h"
@@ -43,7 +44,9 @@ class ProxyPass final : public http::Handler, public rules::RegistryFront {
   };
   Result<void> bind_tls(bool tls);
   void make_default_redirect();
-  Result<Destination> destination(rules::RequestState& state) const;
+  // Where this request goes; or the status to be answered, having logged why.
+  using Found = std::variant<Destination, unsigned>;
+  async::Task<Found> destination(rules::RequestState& state) const;
 
   const rules::Template url_;
   const std::shared_ptr<Upstreams> upstreams_;

@@ -26,42 +26,72 @@ bool Upstreams::is_embedded(const ProxyUrl& url) const {
   return named != named_.end() && named->second.embedded != nullptr;
 }
 
-Upstreams::Named Upstreams::unnamed(const ProxyUrl& url) const {
+Upstreams::Named Upstreams::made_of(const ProxyUrl& url, ServerGroup::Servers servers) const {
   Named made;
-  auto server = std::make_shared<Server>();
-  server->name = url.proxy_host;
-  server->at = url.server;
-  ServerGroup::Servers one{std::move(server)};
-  made.servers = std::make_shared<ServerGroup>(url.proxy_host, std::move(one), nullptr, KeepAlive(), names_);
+  made.servers = std::make_shared<ServerGroup>(url.proxy_host, std::move(servers), nullptr, KeepAlive(), names_);
   made.idle = strangers_;
   return made;
 }
 
-Result<std::shared_ptr<http::Handler>> Upstreams::backend_for(const ProxyUrl& url, std::shared_ptr<TlsProfile> tls,
-                                                              Lifetime lifetime) {
+Upstreams::Named Upstreams::unnamed(const ProxyUrl& url) const {
+  auto server = std::make_shared<Server>();
+  server->name = url.proxy_host;
+  server->at = url.server;
+  ServerGroup::Servers one{std::move(server)};
+  return made_of(url, std::move(one));
+}
+
+std::string Upstreams::place_of(const ProxyUrl& url) {
+  if (!url.server.unix_path.empty()) return "unix:" + url.server.unix_path;
+  return text::lowered(url.server.host) + ' ' + url.proxy_port;
+}
+
+std::shared_ptr<http::Handler> Upstreams::handler_of(const Named& named, const ProxyUrl& url,
+                                                     std::shared_ptr<TlsProfile> tls) {
+  if (named.embedded) return named.embedded;
   if (!url.tls) tls.reset();
-  Named found;
+  return std::make_shared<ExternalBackend>(named.servers, std::move(tls), named.idle);
+}
+
+Result<std::shared_ptr<http::Handler>> Upstreams::backend_for(const ProxyUrl& url, std::shared_ptr<TlsProfile> tls) {
   if (const auto named = named_.find(text::lowered(url.server.host)); named != named_.end()) {
     if (url.server.has_port) {
       return Error{ErrorCode::BadConfig,
                    "upstream \"" + url.server.host + "\" may not have port " + std::to_string(url.server.port)};
     }
-    if (named->second.embedded) return named->second.embedded;
-    found = named->second;
-  } else if (lifetime == Lifetime::Call) {
-    found = unnamed(url);
-  } else {
-    const std::string place =
-        url.server.unix_path.empty() ? url.server.host + ' ' + url.proxy_port : "unix:" + url.server.unix_path;
-    auto known = by_address_.find(place);
-    if (known == by_address_.end()) {
-      known = by_address_.emplace(place, unnamed(url)).first;
-      known->second.idle = std::make_shared<ExternalBackend::Idle>();
-    }
-    found = known->second;
+    return handler_of(named->second, url, std::move(tls));
   }
-  return std::shared_ptr<http::Handler>(
-      std::make_shared<ExternalBackend>(std::move(found.servers), std::move(tls), std::move(found.idle)));
+  Named& known = by_address_[place_of(url)];
+  if (!known.servers) {
+    known = unnamed(url);
+    known.idle = std::make_shared<ExternalBackend::Idle>();
+  }
+  return handler_of(known, url, std::move(tls));
+}
+
+std::shared_ptr<http::Handler> Upstreams::known_backend(const ProxyUrl& url, std::shared_ptr<TlsProfile> tls) const {
+  if (!url.server.has_port) {
+    const auto named = named_.find(text::lowered(url.server.host));
+    if (named != named_.end()) return handler_of(named->second, url, std::move(tls));
+  }
+  const auto known = by_address_.find(place_of(url));
+  if (known != by_address_.end()) return handler_of(known->second, url, std::move(tls));
+  if (!url.server.numeric()) return nullptr;
+  return handler_of(unnamed(url), url, std::move(tls));
+}
+
+std::shared_ptr<http::Handler> Upstreams::backend_at(const ProxyUrl& url, const std::vector<net::Address>& addresses,
+                                                     std::shared_ptr<TlsProfile> tls) const {
+  ServerGroup::Servers servers;
+  for (const net::Address& address : addresses) {
+    auto server = std::make_shared<Server>();
+    server->name = address.text();
+    server->at.host = address.ip();
+    server->at.port = address.port();
+    server->at.has_port = true;
+    servers.push_back(std::move(server));
+  }
+  return handler_of(made_of(url, std::move(servers)), url, std::move(tls));
 }
 
 }  // namespace caisson::upstream

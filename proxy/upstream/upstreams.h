@@ -1,7 +1,6 @@
 // All upstreams of a configuration: those with a block, and those that a proxy_pass names by an address.
 //
-// Ownership: shared by the proxy_passes. Threading: filled while loading; backend_for() with Lifetime::Call from any
-// loop afterwards.
+// Ownership: shared by the proxy_passes. Threading: filled while loading, read-only afterwards.
 #pragma once
 
 #include <functional>
@@ -43,13 +42,16 @@ class Upstreams {
   // Whether something stands in the place of servers behind a URL's host.
   bool is_embedded(const ProxyUrl& url) const;
 
-  enum class Lifetime {
-    Settings,  // for a proxy_pass without variables: it is kept, with its state and connections
-    Call,      // an address out of variables: nothing of it is kept but its connections
-  };
-  // The handler behind a URL's host; the error is nginx's.
-  Result<std::shared_ptr<http::Handler>> backend_for(const ProxyUrl& url, std::shared_ptr<TlsProfile> tls,
-                                                     Lifetime lifetime = Lifetime::Settings);
+  // The handler behind the host of a URL without variables: it is kept, with its state and connections. The error is
+  // nginx's.
+  Result<std::shared_ptr<http::Handler>> backend_for(const ProxyUrl& url, std::shared_ptr<TlsProfile> tls);
+
+  // For a URL out of variables: the upstream of that name, the server that a proxy_pass without variables names, or an
+  // address. Null for a name that has to be looked up. From any loop.
+  std::shared_ptr<http::Handler> known_backend(const ProxyUrl& url, std::shared_ptr<TlsProfile> tls) const;
+  // For such a name: its addresses as servers. Nothing of it is kept but its connections. From any loop.
+  std::shared_ptr<http::Handler> backend_at(const ProxyUrl& url, const std::vector<net::Address>& addresses,
+                                            std::shared_ptr<TlsProfile> tls) const;
 
  private:
   struct Named {
@@ -57,7 +59,11 @@ class Upstreams {
     std::shared_ptr<ServerGroup> servers;
     std::shared_ptr<ExternalBackend::Idle> idle;
   };
+  Named made_of(const ProxyUrl& url, ServerGroup::Servers servers) const;
   Named unnamed(const ProxyUrl& url) const;
+  static std::string place_of(const ProxyUrl& url);
+  static std::shared_ptr<http::Handler> handler_of(const Named& named, const ProxyUrl& url,
+                                                   std::shared_ptr<TlsProfile> tls);
 
   const std::shared_ptr<NameService> names_;
   std::map<std::string, Named> named_;       // in lower case

@@ -197,12 +197,6 @@ constexpr auto http2 =
                                              {"http2_streams_index_size", rules::check_number, http_server},
                                          });
 
-constexpr auto resolvers = without_effect("names are looked up by the system's resolver",
-                                          {
-                                              {"resolver", rules::check_nothing, everywhere, 1, any_number},
-                                              {"resolver_timeout", rules::check_milliseconds},
-                                          });
-
 constexpr auto always_so = without_effect("an old patch of nginx, for what is always done",
                                           {
                                               {"chunkin", rules::check_flag},
@@ -248,7 +242,6 @@ void describe_compatibility(rules::Language& language) {
   language.add_directives(old_browsers);
   language.add_directives(lingering);
   language.add_directives(http2);
-  language.add_directives(resolvers);
   language.add_directives(always_so);
   language.add_directives(user_ids);
   language.add_directives(off_only);

@@ -116,3 +116,12 @@ TEST_CASE("what stands in the place of servers answers in theirs, and sees the r
   World both("upstream u { registry /data; server 127.0.0.1:1; }", add_registry);
   CHECK(both.errors.find("has both servers and an embedded registry") != std::string::npos);
 }
+
+TEST_CASE("resolver and resolver_timeout are checked") {
+  CHECK(in_location("resolver 127.0.0.11 [::1]:5353 valid=30s ipv6=off; resolver_timeout 5s;").empty());
+  CHECK(in_location("resolver valid=30s;").find("no name servers defined") != std::string::npos);
+  CHECK(in_location("resolver 127.0.0.1 valid=soon;").find("invalid parameter: valid=soon") != std::string::npos);
+  CHECK(in_location("resolver 127.0.0.1 ipv6=maybe;").find("invalid parameter: ipv6=maybe") != std::string::npos);
+  CHECK(in_location("resolver 127.0.0.1; resolver 127.0.0.2;").find("is duplicate") != std::string::npos);
+  CHECK(in_location("resolver 127.0.0.1:99999;").find("invalid port in resolver") != std::string::npos);
+}

@@ -203,3 +203,31 @@ TEST_CASE("proxy_pass_request_headers off and proxy_pass_request_body off leave 
   CHECK(client.head.status == 204);
   CHECK_FALSE(body.asked());
 }
+
+TEST_CASE("a host out of variables is an upstream first, then an address, and else needs a resolver") {
+  Backend backend;
+  const std::string rules =
+      "upstream group { server " + backend.address() + "; } " + World::location("/v2/", "proxy_pass http://$arg_to;");
+  World world(rules);
+  run([&]() -> Task<void> {
+    auto serve = [&]() -> Task<void> {
+      auto side = co_await backend.accept();
+      CHECK((co_await side->head()).find("\r\nHost: GROUP\r\n") != std::string::npos);
+      co_await side->say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+      auto second = co_await backend.accept();
+      CHECK((co_await second->head()).find("\r\nHost: " + backend.address() + "\r\n") != std::string::npos);
+      co_await second->say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    };
+    auto ask = [&]() -> Task<void> {
+      for (const std::string& to : {std::string("GROUP"), backend.address(), std::string("elsewhere.invalid")}) {
+        Request request;
+        request.target = "/v2/?to=" + to;
+        Client client;
+        co_await world.ask(request, client);
+        CHECK(client.head.status == (to == "elsewhere.invalid" ? 502 : 200));
+      }
+    };
+    co_await async::both(ask(), serve());
+  });
+  CHECK(world.log().find("no resolver defined to resolve elsewhere.invalid") != std::string::npos);
+}
