@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "advice/advice.h"
 #include "app/master.h"
 #include "app/new_binary.h"
 #include "app/pid_file.h"
@@ -65,6 +66,14 @@ void dump(const Invocation& invocation, const config::Files& files) {
   }
 }
 
+// What works and will hurt, one line each.
+void give_advice(const Invocation& invocation, const config::Files& files) {
+  config::MemorySource read(files);
+  for (const advice::Finding& finding : advice::advise(read_configuration(invocation, read).directives)) {
+    print(stderr, invocation.program + ": [advice] " + finding.at.str() + ": " + finding.text + '\n');
+  }
+}
+
 // nginx -t: everything but serving.
 bool passes_test(Product& product, const Invocation& invocation, const ErrorLog& console) {
   Product::Loaded loaded = load_from_disk(product, invocation, {});
@@ -80,7 +89,10 @@ bool passes_test(Product& product, const Invocation& invocation, const ErrorLog&
   for (const std::string& problem : problems) console.emerg(problem);
   if (!errors.empty() || !problems.empty()) return false;
 
-  if (!invocation.quiet) print(stderr, invocation.program + ": " + file + " test is successful\n");
+  if (!invocation.quiet) {
+    print(stderr, invocation.program + ": " + file + " test is successful\n");
+    give_advice(invocation, plan.files);
+  }
   if (invocation.dump) dump(invocation, plan.files);
   return true;
 }

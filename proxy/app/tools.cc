@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/caisson.h"
+#include "app/container/entry.h"
 #include "app/list_directives.h"
 #include "auth/htpasswd_tool.h"
 
@@ -21,8 +22,9 @@ std::optional<int> run_tool(std::span<const char* const> argv) {
     list_directives(language, std::cout);
     return EXIT_SUCCESS;
   }
-  if (tool != "htpasswd") return std::nullopt;
   const std::vector<std::string> args(argv.begin() + 2, argv.end());
+  if (tool == "container") return container::enter(args);
+  if (tool != "htpasswd") return std::nullopt;
   return auth::htpasswd_main(args, auth::ask_on_standard_input, std::cout, std::cerr);
 }
 

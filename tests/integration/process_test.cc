@@ -436,6 +436,19 @@ TEST_CASE("-t gives nginx's verdicts, leaves nothing behind, and minds no runnin
                              file + " test failed\n");
 }
 
+TEST_CASE("-t gives advice after its verdict, with file and line; -q hides it") {
+  const auto port = free_port();
+  Server server("", "server { listen 127.0.0.1:" + std::to_string(port) +
+                        "; location /v2/ { proxy_pass http://127.0.0.1:5000; } }");
+  CHECK(server.call({"-t"}) == 0);
+  const std::string advice =
+      "[advice] " + server.folder().path("nginx.conf") + ":8: request bodies may have 1 MiB here";
+  REQUIRE(contains(server.said(), advice));
+  CHECK(server.said().find("test is successful") < server.said().find(advice));
+  CHECK(server.call({"-t", "-q"}) == 0);
+  CHECK(server.said().empty());
+}
+
 TEST_CASE("-T prints the configuration with its includes") {
   Server server("include more.conf;", answering(free_port(), "one"));
   server.folder().write("more.conf", "worker_processes 2;\n");

@@ -1,0 +1,148 @@
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "app/container/entry.h"
+
+using namespace caisson;
+using namespace caisson::app::container;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+std::string read(const std::filesystem::path& path) {
+  std::ifstream in(path);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+// A folder with templates and one for what is made of them.
+class Folders : public TemplateFolders {
+ public:
+  Folders() {
+    std::string name = (std::filesystem::temp_directory_path() / "container.XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    root_ = name;
+    templates = root_ / "templates";
+    output = root_ / "conf.d";
+    std::filesystem::create_directories(templates);
+  }
+  ~Folders() { std::filesystem::remove_all(root_); }
+  Folders(const Folders&) = delete;
+  Folders& operator=(const Folders&) = delete;
+
+  void add(const std::string& name, const std::string& text) const {
+    const std::filesystem::path path = std::filesystem::path(templates) / name;
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << text;
+  }
+  std::string made(const std::string& name) const { return read(std::filesystem::path(output) / name); }
+
+ private:
+  std::filesystem::path root_;
+};
+
+}  // namespace
+
+TEST_CASE("names that the environment has are replaced, nginx's own variables stay") {
+  const Variables variables{{"HOST", "example.com"}, {"PORT", "5000"}, {"EMPTY", ""}};
+  const auto of = [&](std::string_view text) { return substitute(text, variables); };
+  CHECK(of("server $HOST:${PORT};") == "server example.com:5000;");
+  CHECK(of("proxy_set_header Host $http_host;") == "proxy_set_header Host $http_host;");
+  CHECK(of("[$EMPTY][${EMPTY}]") == "[][]");
+  CHECK(of("$HOSTNAME ${HOST_} $PORTS") == "$HOSTNAME ${HOST_} $PORTS");
+  CHECK(of("${HOST:-x} ${HOST $ $$ $1 $") == "${HOST:-x} ${HOST $ $$ $1 $");
+  CHECK(of("$$HOST") == "$example.com");
+  CHECK(of("$HOST$HOST") == "example.comexample.com");
+}
+
+TEST_CASE("a value is not looked through again") { CHECK(substitute("$A", {{"A", "$B"}, {"B", "no"}}) == "$B"); }
+
+TEST_CASE("each template makes a file without the suffix, in the same folder below the output") {
+  Folders folders;
+  folders.add("registry.conf.template", "listen $PORT;");
+  folders.add("inner/more.conf.template", "x");
+  folders.add("notes.txt", "$PORT");
+  const auto made = fill_templates(folders, {{"PORT", "443"}});
+  REQUIRE(made.ok());
+  CHECK(made.value().size() == 2);
+  CHECK(folders.made("registry.conf") == "listen 443;");
+  CHECK(folders.made("inner/more.conf") == "x");
+  CHECK_FALSE(std::filesystem::exists(folders.output + "/notes.txt"));
+}
+
+TEST_CASE("the filter says which names are replaced, and a broken one is told") {
+  Folders folders;
+  folders.filter = "^MY_";
+  folders.add("a.template", "$MY_A $OTHER");
+  REQUIRE(fill_templates(folders, {{"MY_A", "1"}, {"OTHER", "2"}}).ok());
+  CHECK(folders.made("a") == "1 $OTHER");
+  folders.filter = "(";
+  const auto broken = fill_templates(folders, {});
+  REQUIRE_FALSE(broken.ok());
+  CHECK(broken.error().what.starts_with("NGINX_ENVSUBST_FILTER: "));
+}
+
+TEST_CASE("a template's file that cannot be written is an error") {
+  Folders folders;
+  folders.add("a.template", "");
+  folders.output = "/proc/no/such";
+  CHECK_FALSE(fill_templates(folders, {}).ok());
+}
+
+TEST_CASE("the environment moves the folders as it does in nginx's image") {
+  const auto folders = TemplateFolders::from({{"NGINX_ENVSUBST_TEMPLATE_DIR", "/a"},
+                                              {"NGINX_ENVSUBST_TEMPLATE_SUFFIX", ".t"},
+                                              {"NGINX_ENVSUBST_OUTPUT_DIR", "/b"},
+                                              {"NGINX_ENVSUBST_FILTER", "x"}});
+  CHECK(folders.templates == "/a");
+  CHECK(folders.suffix == ".t");
+  CHECK(folders.output == "/b");
+  CHECK(folders.filter == "x");
+  CHECK(TemplateFolders::from({}).templates == "/etc/nginx/templates");
+}
+
+TEST_CASE("without a command, files for nginx make it nginx, whatever REGISTRY_ variables there are") {
+  Mounted mounted;
+  mounted.site_files = {"/etc/nginx/conf.d/registry.conf"};
+  mounted.registry_variables = {"REGISTRY_HTTP_ADDR"};
+  const Place place = choose_place({}, mounted);
+  CHECK(place.of == Place::Of::Nginx);
+  CHECK(place.command == Words{"nginx", "-g", "daemon off;"});
+  CHECK(place.because == "there is /etc/nginx/conf.d/registry.conf; REGISTRY_HTTP_ADDR set nothing there");
+}
+
+TEST_CASE("without a command, an nginx.conf that is not the image's makes it nginx") {
+  Mounted mounted;
+  mounted.own_nginx_conf = true;
+  CHECK(choose_place({}, mounted).of == Place::Of::Nginx);
+}
+
+TEST_CASE("without a command and without files for nginx it is registry:2") {
+  const Words serve{"registry", "serve", "/etc/docker/registry/config.yml"};
+  CHECK(choose_place({}, {}).command == serve);
+  Mounted mounted;
+  mounted.registry_variables = {"REGISTRY_AUTH"};
+  CHECK(choose_place({}, mounted).command == serve);
+  CHECK(choose_place({}, mounted).of == Place::Of::Registry);
+}
+
+TEST_CASE("a command decides, as the entry points of both images complete it") {
+  Mounted mounted;
+  mounted.site_files = {"/etc/nginx/conf.d/registry.conf"};
+  const auto chosen = [&](Words command) { return choose_place(std::move(command), mounted); };
+  CHECK(chosen({"nginx", "-g", "daemon off;"}).of == Place::Of::Nginx);
+  CHECK(chosen({"/usr/sbin/nginx", "-t"}).of == Place::Of::Nginx);
+  CHECK(chosen({"nginx-debug"}).command == Words{"nginx"});
+  CHECK(chosen({"/etc/docker/registry/config.yml"}).command ==
+        Words{"registry", "serve", "/etc/docker/registry/config.yml"});
+  CHECK(chosen({"serve", "x"}).command == Words{"registry", "serve", "x"});
+  CHECK(chosen({"garbage-collect", "x.yml"}).command == Words{"registry", "garbage-collect", "x.yml"});
+  CHECK(chosen({"--version"}).command == Words{"registry", "--version"});
+  CHECK(chosen({"registry", "serve", "x"}).of == Place::Of::Registry);
+  CHECK(chosen({"htpasswd", "-nbB", "a", "b"}).of == Place::Of::Another);
+}
