@@ -19,6 +19,7 @@ constexpr std::string_view nginx_version = "nginx version: nginx/1.28.0 (caisson
 constexpr std::string_view configure_arguments =
     "configure arguments: --prefix=/usr/share/nginx --conf-path=/etc/nginx/nginx.conf --error-log-path=stderr "
     "--http-log-path=/var/log/nginx/access.log --pid-path=/run/nginx.pid --with-threads --with-http_ssl_module "
+    "--with-http_auth_request_module "
     "--without-http_fastcgi_module --without-http_uwsgi_module --without-http_scgi_module --without-http_grpc_module "
     "--without-http_memcached_module --without-http_ssi_module --without-http_autoindex_module\n";
 

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "auth/auth_request.h"
 #include "auth/basic_credentials.h"
 #include "rules/loader.h"
 #include "rules/phases.h"
@@ -189,6 +190,7 @@ void describe(rules::Language& language) {
   language.add_directives(specs);
   language.add_finish(&warn_of_open_doors);
   language.add_access_check(std::make_unique<BasicAuth>());
+  describe_auth_request(language);  // asked last, as nginx does
 }
 
 }  // namespace caisson::auth

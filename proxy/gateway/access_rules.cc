@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "async/loop.h"
 #include "gateway/network.h"
 #include "rules/loader.h"
 #include "rules/phases.h"
 #include "rules/request_log.h"
+#include "rules/setters.h"
 
 namespace caisson::gateway {
 
@@ -39,6 +42,12 @@ struct Satisfy {
   void inherit(const Satisfy& outer) { rules::inherit(any, outer.any); }
 };
 
+// How long a 401 is held back, so that guessing takes its time.
+struct AuthDelay {
+  std::optional<std::chrono::milliseconds> delay;
+  void inherit(const AuthDelay& outer) { rules::inherit(delay, outer.delay); }
+};
+
 // The limit_except block of one location.
 struct LimitedMethods {
   std::vector<std::string> exempt;
@@ -49,6 +58,8 @@ http::Answer forbidden() { return {403, {}, std::nullopt}; }
 
 void log_forbidden(RequestState& state) { rules::log(state, observe::Level::Error, "access forbidden by rule"); }
 
+bool any_is_enough(const RequestState& state) { return state.settings<Satisfy>().any.value_or(false); }
+
 // The first rule that fits decides.
 class AddressCheck final : public rules::AccessCheck {
  public:
@@ -57,7 +68,9 @@ class AddressCheck final : public rules::AccessCheck {
   async::Task<AccessVerdict> judge(RequestState& state) override {
     for (const AddressRule& rule : *state.settings<AddressRules>().rules) {
       if (!rule.fits(state.exchange.client_address())) continue;
-      co_return rule.allows ? AccessVerdict::granted() : AccessVerdict::refused(forbidden());
+      if (rule.allows) co_return AccessVerdict::granted();
+      if (!any_is_enough(state)) log_forbidden(state);
+      co_return AccessVerdict::refused(forbidden());
     }
     co_return AccessVerdict::no_opinion();
   }
@@ -65,9 +78,9 @@ class AddressCheck final : public rules::AccessCheck {
 
 }  // namespace
 
-// ngx_http_core_access_phase
+// ngx_http_core_access_phase, ngx_http_core_post_access_phase, ngx_http_core_auth_delay
 async::Task<std::optional<http::Answer>> check_access(RequestState& state, const rules::Language& language) {
-  const bool any = state.settings<Satisfy>().any.value_or(false);
+  const bool any = any_is_enough(state);
   std::optional<http::Answer> refusal;
   for (const auto& check : language.access_checks()) {
     if (!check->applies(*state.level)) continue;
@@ -78,12 +91,20 @@ async::Task<std::optional<http::Answer>> check_access(RequestState& state, const
       continue;
     }
     const unsigned status = verdict.answer.status;
-    const bool about_rights = status == 401 || status == 403;
-    // One that fails (503, 500) ends it either way; of several refusals the one that asks for a password is told.
-    if (!any || !about_rights || !refusal || refusal->status != 401) refusal = std::move(verdict.answer);
-    if (!any || !about_rights) break;
+    // One that fails (503, 500) ends it either way.
+    if (status != 401 && status != 403) co_return std::move(verdict.answer);
+    // Of several refusals the one that asks for a password is told.
+    if (!refusal || refusal->status != 401) refusal = std::move(verdict.answer);
+    if (!any) break;
   }
-  if (refusal && refusal->status == 403) log_forbidden(state);
+  if (refusal && any && refusal->status == 403) log_forbidden(state);
+  if (refusal && refusal->status == 401) {
+    const auto delay = state.settings<AuthDelay>().delay.value_or(std::chrono::milliseconds::zero());
+    if (delay > std::chrono::milliseconds::zero()) {
+      rules::log(state, observe::Level::Info, "delaying unauthorized request");
+      co_await async::Loop::current().sleep_for(delay);
+    }
+  }
   co_return refusal;
 }
 
@@ -144,6 +165,7 @@ constexpr std::array directives = {
     DirectiveSpec{"allow", everywhere | rules::LimitExcept, 1, 1, none, &add_rule<true>},
     DirectiveSpec{"deny", everywhere | rules::LimitExcept, 1, 1, none, &add_rule<false>},
     DirectiveSpec{"satisfy", everywhere, 1, 1, none, &set_satisfy},
+    DirectiveSpec{"auth_delay", everywhere, 1, 1, none, &rules::set_milliseconds<&AuthDelay::delay>},
     DirectiveSpec{"limit_except", rules::Location, 1, rules::any_number, DirectiveSpec::Body::Required,
                   &read_limit_except},
 };

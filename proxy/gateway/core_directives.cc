@@ -286,7 +286,7 @@ constexpr std::array directives = {
     DirectiveSpec{"server_names_hash_bucket_size", rules::Http, 1, 1, none, rules::check_number, tuning},
     DirectiveSpec{"variables_hash_max_size", rules::Http, 1, 1, none, rules::check_number, tuning},
     DirectiveSpec{"variables_hash_bucket_size", rules::Http, 1, 1, none, rules::check_number, tuning},
-    DirectiveSpec{"log_subrequest", everywhere, 1, 1, none, rules::check_flag, tuning},
+    DirectiveSpec{"log_subrequest", everywhere, 1, 1, none, &rules::set_flag<&CoreSettings::log_subrequest>},
 };
 
 }  // namespace

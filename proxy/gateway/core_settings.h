@@ -28,6 +28,7 @@ struct CoreSettings {
   std::optional<bool> server_name_in_redirect;
   std::optional<bool> port_in_redirect;
   std::optional<bool> internal;
+  std::optional<bool> log_subrequest;
 
   void inherit(const CoreSettings& outer) {
     rules::inherit(client_max_body_size, outer.client_max_body_size);
@@ -42,6 +43,7 @@ struct CoreSettings {
     rules::inherit(server_tokens, outer.server_tokens);
     rules::inherit(server_name_in_redirect, outer.server_name_in_redirect);
     rules::inherit(port_in_redirect, outer.port_in_redirect);
+    rules::inherit(log_subrequest, outer.log_subrequest);
     // `internal` stands for its own location alone
   }
 

@@ -135,6 +135,7 @@ Gateway::Gateway(const rules::Settings& settings) : settings_(settings) {
 
 async::Task<std::optional<Answer>> Gateway::handle(http::Exchange& exchange) {
   RequestState state(exchange, settings_.variables);
+  state.runner = this;
   exchange.attach(&state);
   choose_host(state);
   http::ResponseHead sent;
@@ -149,6 +150,27 @@ async::Task<std::optional<Answer>> Gateway::handle(http::Exchange& exchange) {
     state.response = &sent;
   });
 
+  const std::exception_ptr broken = co_await serve_whole(state);
+  write_access_log(state);
+  exchange.on_head(nullptr);
+  exchange.attach(nullptr);
+  if (broken) std::rethrow_exception(broken);
+  co_return std::nullopt;
+}
+
+// ngx_http_subrequest. Header stages are for what a client gets.
+async::Task<void> Gateway::run_subrequest(RequestState& state) const {
+  enter(state, *state.server);
+  state.exchange.on_head([&state](http::ResponseHead& head) {
+    if (state.override_status != 0) head.status = state.override_status;
+  });
+  const std::exception_ptr broken = co_await serve_whole(state);
+  if (state.settings<CoreSettings>().log_subrequest.value_or(false)) write_access_log(state);
+  if (broken) std::rethrow_exception(broken);
+}
+
+async::Task<std::exception_ptr> Gateway::serve_whole(RequestState& state) const {
+  http::Exchange& exchange = state.exchange;
   std::exception_ptr broken;
   std::optional<Failure> failure;
   http::EmptyBody no_body;
@@ -170,11 +192,7 @@ async::Task<std::optional<Answer>> Gateway::handle(http::Exchange& exchange) {
     if (state.failed_status == 0) state.failed_status = failure->status;
     broken = failure->rethrow;
   }
-  write_access_log(state);
-  exchange.on_head(nullptr);
-  exchange.attach(nullptr);
-  if (broken) std::rethrow_exception(broken);
-  co_return std::nullopt;
+  co_return broken;
 }
 
 void Gateway::choose_host(RequestState& state) const {
@@ -211,21 +229,24 @@ void Gateway::enter(RequestState& state, const rules::Level& level) const {
 }
 
 async::Task<void> Gateway::serve(RequestState& state) const {
+  Refusal answer;
+  if (state.parent == nullptr) answer = begin(state);
+  if (!answer) answer = co_await answer_from_server(state);
+  answer = co_await conclude(state, std::move(answer));
+  if (answer) co_await render(state, std::move(*answer));
+}
+
+Gateway::Refusal Gateway::begin(RequestState& state) const {
   for (const std::string& name : state.exchange.request().ignored) {
     rules::log(state, observe::Level::Info, "client sent invalid header line: \"" + name + "...\"");
   }
   take_real_ip(state);
-  Refusal answer;
   if (const unsigned refused = state.exchange.refused(); refused != 0) {
     rules::log(state, observe::Level::Info, state.exchange.refusal());
-    answer = status_only(refused);
-  } else if (const unsigned status = status_of_client_certificate(state); status != 0) {
-    answer = status_only(status);
-  } else {
-    answer = co_await answer_from_server(state);
+    return status_only(refused);
   }
-  answer = co_await conclude(state, std::move(answer));
-  if (answer) co_await render(state, std::move(*answer));
+  if (const unsigned status = status_of_client_certificate(state); status != 0) return status_only(status);
+  return std::nullopt;
 }
 
 // The server's rewrite phase, then location after location until one stays.
@@ -280,8 +301,10 @@ async::Task<Gateway::Refusal> Gateway::answer_from_named(RequestState& state, co
 }
 
 async::Task<Gateway::Refusal> Gateway::check_and_handle(RequestState& state) const {
-  take_real_ip(state);
-  if (Refusal refusal = co_await check_access(state, settings_.language)) co_return refusal;
+  if (state.parent == nullptr) {  // who asks, and whether he may, is settled for subrequests
+    take_real_ip(state);
+    if (Refusal refusal = co_await check_access(state, settings_.language)) co_return refusal;
+  }
   if (has_try_files(*state.level)) {
     Refusal answer = co_await try_files(state);
     if (answer || state.redirect_to) co_return answer;

@@ -5,6 +5,8 @@
 // changes after the constructor.
 #pragma once
 
+#include <exception>
+
 #include "gateway/locations.h"
 #include "gateway/virtual_hosts.h"
 #include "http/handler.h"
@@ -12,7 +14,7 @@
 
 namespace caisson::gateway {
 
-class Gateway final : public http::Handler {
+class Gateway final : public http::Handler, private rules::SubrequestRunner {
  public:
   // REQUIRES: the settings were loaded with a Language that describe() filled.
   explicit Gateway(const rules::Settings& settings);
@@ -27,7 +29,12 @@ class Gateway final : public http::Handler {
 
   void choose_host(rules::RequestState& state) const;
   void enter(rules::RequestState& state, const rules::Level& level) const;
+  async::Task<void> run_subrequest(rules::RequestState& state) const override;
+  // To the end of its answer, also when a handler throws; what broke it off, if anything did.
+  async::Task<std::exception_ptr> serve_whole(rules::RequestState& state) const;
   async::Task<void> serve(rules::RequestState& state) const;
+  // What answers before any location is asked.
+  Refusal begin(rules::RequestState& state) const;
   async::Task<Refusal> answer_from_server(rules::RequestState& state) const;
   async::Task<Refusal> answer_from_location(rules::RequestState& state) const;
   async::Task<Refusal> answer_from_named(rules::RequestState& state, const Location& location) const;

@@ -112,6 +112,7 @@ void append_context(std::string& message, const LogContext& context) {
   add(", client: ", context.client, "");
   if (context.server.data() != nullptr) message.append(", server: ").append(context.server);
   add(", request: ", context.request, "\"");
+  add(", subrequest: ", context.subrequest, "\"");
   add(", upstream: ", context.upstream, "\"");
   add(", host: ", context.host, "\"");
   add(", referrer: ", context.referrer, "\"");

@@ -32,6 +32,7 @@ struct LogContext {
   std::string_view client;       // address
   std::string_view server;       // the server block's first name, which may be ""; null: none is known
   std::string_view request;      // request line
+  std::string_view subrequest;   // path
   std::string_view upstream;     // URL
   std::string_view host;
   std::string_view referrer;

@@ -13,6 +13,7 @@ void log(RequestState& state, observe::Level level, std::string_view message, st
   context.client = state.exchange.client_address();
   context.server = state.server_name.data() != nullptr ? state.server_name : "";
   context.request = request.line;
+  if (state.parent != nullptr) context.subrequest = state.path;
   context.upstream = upstream;
   if (const std::string* host = request.headers.find("Host")) context.host = *host;
   if (const std::string* referrer = request.headers.find("Referer")) context.referrer = *referrer;

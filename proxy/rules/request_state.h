@@ -22,6 +22,17 @@ class VariableTable;
 // A variable's value; nothing when it has none ("not found": "-" in a log, empty elsewhere).
 using Value = std::optional<std::string>;
 
+class RequestState;
+
+// Takes a subrequest through its locations: the gateway.
+class SubrequestRunner {
+ public:
+  virtual async::Task<void> run_subrequest(RequestState& state) const = 0;
+
+ protected:
+  ~SubrequestRunner() = default;
+};
+
 class RequestState final : public http::Exchange::Extension {
  public:
   RequestState(http::Exchange& of, const VariableTable& variables)
@@ -30,6 +41,15 @@ class RequestState final : public http::Exchange::Extension {
         args(of.request().target.args),
         variables_(variables),
         started_(std::chrono::system_clock::now()) {}
+  // Of a subrequest (rules/subrequest.h): it begins where the parent's server begins.
+  RequestState(http::Exchange& of, RequestState& parent_state) : RequestState(of, parent_state.variables_) {
+    parent = &parent_state;
+    runner = parent_state.runner;
+    server = parent_state.server;
+    server_name = parent_state.server_name;
+    level = server;
+    internal = true;
+  }
 
   // The state of an exchange that the gateway handles. REQUIRES: it does.
   static RequestState& of(http::Exchange& exchange) noexcept {
@@ -37,8 +57,10 @@ class RequestState final : public http::Exchange::Extension {
   }
 
   http::Exchange& exchange;
-  std::string path;  // $uri
-  std::string args;  // $args
+  RequestState* parent = nullptr;            // whose subrequest this is; null: the client's own request
+  const SubrequestRunner* runner = nullptr;  // null only where there are no subrequests
+  std::string path;                          // $uri
+  std::string args;                          // $args
   const Level* server = nullptr;
   std::string_view server_name;  // $server_name: the first name of the server block
   const Level* level = nullptr;  // the location, or the `if` inside it, whose settings are in force
@@ -59,6 +81,10 @@ class RequestState final : public http::Exchange::Extension {
   bool completed = false;      // the response left whole
   unsigned failed_status = 0;  // what the log says when no head left: 499, 408, 400
   const http::ResponseHead* response = nullptr;  // the head that leaves or has left; for $sent_http_* and logs
+
+  // The client's own request.
+  RequestState& main() noexcept { return parent == nullptr ? *this : parent->main(); }
+  const RequestState& main() const noexcept { return parent == nullptr ? *this : parent->main(); }
 
   template <class T>
   const T& settings() const {
@@ -99,8 +125,10 @@ class RequestState final : public http::Exchange::Extension {
     return data_[i];
   }
 
+  std::optional<Value>& remembered(std::size_t index);
+
   const VariableTable& variables_;
-  std::vector<std::optional<Value>> values_;  // assigned by `set`, or remembered
+  std::vector<std::optional<Value>> values_;  // assigned by `set`, or remembered; main()'s count for subrequests too
   std::vector<std::unique_ptr<Data>> data_;
   std::chrono::system_clock::time_point started_;
 };

@@ -5,15 +5,16 @@
 
 namespace caisson::rules {
 
-Value RequestState::variable(std::size_t index) {
+std::optional<Value>& RequestState::remembered(std::size_t index) {
   if (index >= values_.size()) values_.resize(variables_.size());
-  return variables_.get(index, *this, values_[index]);
+  return values_[index];
 }
+
+Value RequestState::variable(std::size_t index) { return variables_.get(index, *this, main().remembered(index)); }
 
 void RequestState::set_variable(std::size_t index, Value value) {
   if (variables_.assign(index, *this, value)) return;
-  if (index >= values_.size()) values_.resize(variables_.size());
-  values_[index] = std::move(value);
+  main().remembered(index) = std::move(value);
 }
 
 const VariableSpec* VariableTable::known(std::string_view name) const {

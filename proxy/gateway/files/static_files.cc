@@ -286,8 +286,8 @@ async::Task<Outcome> send_file(RequestState& state, const OpenedFile& file, std:
   if (settings.etag.value_or(true)) validators.etag = entity_tag(facts);
 
   http::ResponseHead head;
-  // In the place of an error there are no conditions and no ranges.
-  const bool plain = state.override_status == 0 || state.override_status == 200;
+  // In the place of an error, and for a subrequest, there are no conditions and no ranges.
+  const bool plain = state.parent == nullptr && (state.override_status == 0 || state.override_status == 200);
   if (plain) {
     switch (check_conditions(request, validators, settings.if_modified_since.value_or(ModifiedSince::Exact))) {
       case Condition::Failed:

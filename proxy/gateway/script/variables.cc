@@ -142,7 +142,7 @@ struct RequestId {
 };
 
 Value request_id(RequestState& s, View) {
-  std::string& text = s.data<RequestId>().text;
+  std::string& text = s.main().data<RequestId>().text;
   if (text.empty()) {
     std::array<std::byte, 16> bytes{};
     RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
@@ -194,9 +194,9 @@ constexpr std::array variables = {
                  }},
     VariableSpec{"query_string", [](RequestState& s, View) -> Value { return s.args; }},
     VariableSpec{"is_args", [](RequestState& s, View) -> Value { return s.args.empty() ? "" : "?"; }},
-    VariableSpec{"request_uri", [](RequestState& s, View) -> Value { return s.exchange.request().target.raw; }},
+    VariableSpec{"request_uri", [](RequestState& s, View) -> Value { return s.main().exchange.request().target.raw; }},
     VariableSpec{"request", [](RequestState& s, View) -> Value { return s.exchange.request().line; }},
-    VariableSpec{"request_method", [](RequestState& s, View) { return non_empty(s.exchange.request().method); }},
+    VariableSpec{"request_method", [](RequestState& s, View) { return non_empty(s.main().exchange.request().method); }},
     VariableSpec{"server_protocol", &protocol},
     VariableSpec{"scheme", [](RequestState& s, View) -> Value { return std::string(s.exchange.client_scheme()); }},
     VariableSpec{"https", [](RequestState& s, View) -> Value { return s.exchange.connection().tls ? "on" : ""; }},
