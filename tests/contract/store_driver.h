@@ -45,9 +45,9 @@ void store_driver_contract(Make make) {
     CHECK(driver->get(link, 100).error().code == ErrorCode::NotFound);
     CHECK(driver->size(blob).error().code == ErrorCode::NotFound);
     CHECK(driver->open(blob).error().code == ErrorCode::NotFound);
-    CHECK(driver->remove(link).error().code == ErrorCode::NotFound);
     CHECK(driver->folders(Layout::repositories()).error().code == ErrorCode::NotFound);
     CHECK(driver->open_draft(folder).error().code == ErrorCode::NotFound);
+    CHECK(driver->draft_status(folder).error().code == ErrorCode::NotFound);
   }
   SUBCASE("a small object reads as the last that was put") {
     REQUIRE(driver->put(link, "first").ok());
@@ -60,29 +60,50 @@ void store_driver_contract(Make make) {
     CHECK(driver->get(link, 6).ok());
     CHECK(driver->get(link, 5).error().code == ErrorCode::TooLarge);
   }
-  SUBCASE("what was removed is gone, once") {
-    REQUIRE(driver->put(link, "x").ok());
-    CHECK(driver->remove(link).ok());
-    CHECK(driver->get(link, 100).error().code == ErrorCode::NotFound);
-    CHECK(driver->remove(link).error().code == ErrorCode::NotFound);
-  }
-  SUBCASE("a tree is removed whole, its neighbours stay, and its place can be used again") {
+  SUBCASE("folders are removed whole, their neighbours stay, and their places can be used again") {
     const auto other = Layout::tag_current_link(name, Tag::parse("v2").value());
-    REQUIRE(driver->put(link, "x").ok());
-    REQUIRE(driver->put(other, "y").ok());
-    CHECK(driver->remove_trees(std::array{Layout::tag(name, tag)}).ok());
-    CHECK(driver->remove_trees(std::array{Layout::tag(name, tag)}).ok());
+    const auto third = Layout::tag_current_link(name, Tag::parse("v3").value());
+    for (const Key& key : {link, other, third}) REQUIRE(driver->put(key, "x").ok());
+    const std::array folders{Layout::tag(name, tag), Layout::tag(name, Tag::parse("v3").value())};
+    CHECK(driver->remove(folders).ok());
     CHECK(driver->get(link, 100).error().code == ErrorCode::NotFound);
+    CHECK(make()->get(third, 100).error().code == ErrorCode::NotFound);
     CHECK(driver->get(other, 100).ok());
     REQUIRE(driver->put(link, "again").ok());
     CHECK(driver->get(link, 100).value() == "again");
+  }
+  SUBCASE("removing what is not there succeeds") {
+    CHECK(driver->remove(std::array{Layout::tag(name, tag)}).ok());
+    CHECK(driver->remove({}).ok());
   }
   SUBCASE("folders are listed bytewise, files are not") {
     for (const char* text : {"b", "B", "a-1", "a", "_x"}) {
       REQUIRE(driver->put(Layout::tag_current_link(name, Tag::parse(text).value()), "x").ok());
     }
-    CHECK(driver->folders(Layout::tags(name)).value() == std::vector<std::string>{"B", "_x", "a", "a-1", "b"});
+    CHECK(*driver->folders(Layout::tags(name)).value() == std::vector<std::string>{"B", "_x", "a", "a-1", "b"});
     CHECK(driver->folders(Layout::tag(name, tag)).error().code == ErrorCode::NotFound);
+    CHECK(driver->folders(Layout::revision(name, digest)).error().code == ErrorCode::NotFound);
+  }
+  SUBCASE("a list of folders is right at once, whoever changed them") {
+    auto other_driver = make();
+    const auto list = [&] {
+      auto names = driver->folders(Layout::tags(name));
+      return names.ok() ? *names.value() : std::vector<std::string>();
+    };
+    std::vector<std::string> expected;
+    for (int round = 0; round < 50; ++round) {
+      const std::string text = "v" + std::to_string(1000 + round);
+      auto& writer = round % 2 == 0 ? *driver : *other_driver;
+      REQUIRE(writer.put(Layout::tag_current_link(name, Tag::parse(text).value()), "x").ok());
+      expected.push_back(text);
+      CHECK(list() == expected);
+    }
+    for (int round = 0; round < 50; ++round) {
+      auto& writer = round % 2 == 0 ? *other_driver : *driver;
+      REQUIRE(writer.remove(std::array{Layout::tag(name, Tag::parse(expected.back()).value())}).ok());
+      expected.pop_back();
+      CHECK(list() == expected);
+    }
   }
   SUBCASE("content is read at any offset, and is empty behind its end") {
     REQUIRE(driver->put(blob, "hello").ok());
@@ -111,7 +132,8 @@ void store_driver_contract(Make make) {
     REQUIRE(driver->put(blob, "hello").ok());
     auto content = driver->open(blob);
     REQUIRE(content.ok());
-    REQUIRE(driver->remove(blob).ok());
+    REQUIRE(driver->remove(std::array{Layout::blob(digest)}).ok());
+    CHECK(driver->open(blob).error().code == ErrorCode::NotFound);
     CHECK(all_of(*content.value()) == "hello");
   }
   SUBCASE("a draft is invisible until it is published, and then it is whole") {
@@ -140,6 +162,18 @@ void store_driver_contract(Make make) {
     REQUIRE(draft->append(text::bytes_of("lo")).ok());
     REQUIRE(draft->publish(blob).ok());
     CHECK(all_of(*driver->open(blob).value()) == "hello");
+  }
+  SUBCASE("how far a draft got is known without opening it") {
+    auto draft = driver->create_draft(folder).value();
+    CHECK(driver->draft_status(folder).value().size == 0);
+    REQUIRE(draft->append(text::bytes_of("hel")).ok());
+    CHECK(make()->draft_status(folder).value().size == 3);
+    REQUIRE(draft->settle().ok());
+    CHECK(make()->draft_status(folder).value().size == 3);
+    REQUIRE(draft->append(text::bytes_of("lo")).ok());
+    CHECK(draft->publish(blob).ok());
+    const auto left = driver->draft_status(folder);
+    if (left.ok()) CHECK_FALSE(left.value().size.has_value());
   }
   SUBCASE("publishing what is there already keeps one, readable") {
     REQUIRE(driver->put(blob, "hello").ok());
@@ -179,6 +213,7 @@ void store_driver_contract(Make make) {
     auto newer = other_driver->open_draft(folder).value();
     CHECK(newer->size() == 3);
     CHECK(older->append(text::bytes_of("XX")).error().code == ErrorCode::Conflict);
+    CHECK(older->settle().error().code == ErrorCode::Conflict);
     CHECK(older->publish(blob).error().code == ErrorCode::Conflict);
     CHECK(older->discard().error().code == ErrorCode::Conflict);
     REQUIRE(newer->append(text::bytes_of("lo")).ok());
@@ -196,7 +231,7 @@ void store_driver_contract(Make make) {
     using namespace std::chrono_literals;
     auto draft = driver->create_draft(folder);
     REQUIRE(draft.ok());
-    const auto age = std::chrono::system_clock::now() - make()->draft_began(folder).value();
+    const auto age = std::chrono::system_clock::now() - make()->draft_status(folder).value().began;
     CHECK(age < 10s);
     CHECK(age > -10s);
     CHECK_FALSE(driver->discard_idle_draft(folder).value());
@@ -205,7 +240,7 @@ void store_driver_contract(Make make) {
     draft.value().reset();
     CHECK(make()->discard_idle_draft(folder).value());
     CHECK(driver->open_draft(folder).error().code == ErrorCode::NotFound);
-    CHECK(driver->draft_began(folder).error().code == ErrorCode::NotFound);
+    CHECK(driver->draft_status(folder).error().code == ErrorCode::NotFound);
   }
   SUBCASE("a lease is of content that is there") {
     using namespace std::chrono_literals;

@@ -132,7 +132,7 @@ async::Task<void> Api::serve_repository(http::Exchange& exchange, const Route& r
   const bool deletes = method == "DELETE" && route.kind != Route::Kind::Upload;
   if (deletes && !settings_.delete_enabled) co_return co_await answer(exchange, unsupported({}));
 
-  Request request{exchange,       settings_, *store_, subjects_, *disk_, store_->repository(std::move(name).value()),
+  Request request{exchange,       settings_, *store_, referrers_, *disk_, store_->repository(std::move(name).value()),
                   route.reference};
   const Operation operation = operation_for(route.kind, method);
   co_await operation(request);

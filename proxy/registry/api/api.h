@@ -13,9 +13,9 @@
 #include "http/handler.h"
 #include "observe/error_log.h"
 #include "registry/api/purger.h"
+#include "registry/api/referrer_index.h"
 #include "registry/api/route.h"
 #include "registry/api/settings.h"
-#include "registry/api/subjects.h"
 #include "registry/store/store.h"
 
 namespace caisson::registry {
@@ -39,7 +39,7 @@ class Api final : public http::Handler {
   async::BlockingPool* disk_;
   ApiSettings settings_;
   std::unique_ptr<store::Store> store_;
-  Subjects subjects_;
+  ReferrerIndex referrers_;
   std::optional<Purger> purger_;
 };
 

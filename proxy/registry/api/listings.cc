@@ -11,11 +11,14 @@ namespace {
 constexpr std::size_t kMostTags = 1000;
 constexpr std::size_t kCatalogDefault = 100;
 
+// Names of repositories or tags: their grammar has nothing that JSON would escape.
 std::string json_list(const std::vector<std::string>& names) {
   std::string list = "[";
   for (const std::string& name : names) {
     if (list.size() > 1) list += ',';
-    list += json_string(name);
+    list += '"';
+    list += name;
+    list += '"';
   }
   return list + ']';
 }

@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "registry/api/manifest.h"
 #include "registry/api/query.h"
-#include "registry/api/subjects.h"
 
 namespace caisson::registry {
 namespace {
@@ -138,10 +137,7 @@ Result<Stored> check_and_store(Request& request, const Reference& reference, con
   if (request.settings.sparse_indexes) manifest.references.manifests.clear();
   const auto missing = request.repository.put_manifest(digest, bytes, manifest.references, tags);
   if (!missing.ok()) return missing.error();
-  if (missing.value().empty()) {
-    request.subjects.remember(digest, manifest.subject);
-    return Stored(StoredNow{std::move(digest), std::move(manifest.subject)});
-  }
+  if (missing.value().empty()) return Stored(StoredNow{std::move(digest), std::move(manifest.subject)});
   std::vector<std::string> details;
   for (const Digest& absent : missing.value()) details.push_back(json_string(absent.str()));
   return Stored(refusal(Code::ManifestBlobUnknown, details));

@@ -4,7 +4,7 @@
 
 #include "registry/api/manifest.h"
 #include "registry/api/query.h"
-#include "registry/api/subjects.h"
+#include "registry/api/referrer_index.h"
 
 namespace caisson::registry {
 namespace {
@@ -34,61 +34,71 @@ std::vector<Digest> listed_under_fallback_tag(const store::Repository& repositor
 
 class Search {
  public:
-  Search(const Request& request, const Digest& subject)
-      : repository_(request.repository),
-        subjects_(request.subjects),
-        subject_(subject),
-        listed_(listed_under_fallback_tag(request.repository, subject)) {}
+  explicit Search(const Request& request) : repository_(request.repository), index_(request.referrers) {}
 
-  // Looks at every manifest behind `after`; in the order of their digests, so that pages fit together.
-  Result<Page> run(const std::string& after, const std::optional<std::string>& artifact_type) {
-    auto all = repository_.revisions();
-    if (!all.ok()) return std::move(all).error();
+  // What is about the subject and comes after `after`, in the order of the digests, so that pages fit together.
+  Result<Page> run(const Digest& subject, const std::string& after, const std::optional<std::string>& artifact_type) {
+    auto known = index_.find(repository_, subject);
+    if (!known.ok()) return std::move(known).error();
+    const auto listed = only_listed(subject);
+    std::vector<const Entry*> all;
+    for (const Entry& entry : *known.value()) all.push_back(&entry);
+    for (const Entry& entry : listed) all.push_back(&entry);
+    std::sort(all.begin(), all.end(),
+              [](const Entry* a, const Entry* b) { return a->manifest.str() < b->manifest.str(); });
+
     Page page;
-    for (const Digest& digest : all.value()) {
-      if (digest.str() <= after) continue;
-      auto bytes = bytes_if_about_subject(digest);
-      if (!bytes.ok()) return std::move(bytes).error();
-      if (bytes.value().empty()) continue;
-      const Referrer referrer = describe_referrer(digest, bytes.value());
-      if (artifact_type && referrer.artifact_type != *artifact_type) continue;
-      if (!page.last.empty() && page.descriptors.size() + referrer.descriptor.size() > kLargestPage) {
+    for (const Entry* entry : all) {
+      if (entry->manifest.str() <= after) continue;
+      if (artifact_type && entry->referrer.artifact_type != *artifact_type) continue;
+      auto descriptor = descriptor_of(*entry);
+      if (!descriptor.ok()) return std::move(descriptor).error();
+      if (descriptor.value().empty()) continue;
+      if (!page.last.empty() && page.descriptors.size() + descriptor.value().size() > kLargestPage) {
         page.more = true;
         break;
       }
       if (!page.last.empty()) page.descriptors += ',';
-      page.descriptors += referrer.descriptor;
-      page.last = digest.str();
+      page.descriptors += descriptor.value();
+      page.last = entry->manifest.str();
     }
     return page;
   }
 
  private:
-  // Nothing when the manifest is about something else, or is gone.
-  Result<std::string> bytes_if_about_subject(const Digest& digest) {
-    auto known = subjects_.find(digest);
-    if (known && !is_about_subject(*known, digest)) return std::string();
-    auto bytes = repository_.peek_manifest(digest);
-    if (!bytes.ok()) {
-      const bool passed_over = bytes.error().code == ErrorCode::NotFound || bytes.error().code == ErrorCode::TooLarge;
-      return passed_over ? Result<std::string>(std::string()) : bytes;
-    }
-    if (known) return bytes;
-    const auto subject = subject_of(bytes.value());
-    subjects_.remember(digest, subject);
-    return is_about_subject(subject ? subject->str() : "", digest) ? bytes : std::string();
-  }
+  using Entry = ReferrerIndex::Entry;
 
   // What a client listed under the fallback tag is believed where the manifest itself says nothing else.
-  bool is_about_subject(const std::string& subject, const Digest& digest) const {
-    if (!subject.empty()) return subject == subject_.str();
-    return std::find(listed_.begin(), listed_.end(), digest) != listed_.end();
+  std::vector<Entry> only_listed(const Digest& subject) const {
+    std::vector<Entry> entries;
+    for (Digest& digest : listed_under_fallback_tag(repository_, subject)) {
+      const auto bytes = repository_.peek_manifest(digest);
+      if (!bytes.ok() || subject_of(bytes.value())) continue;
+      Referrer referrer = describe_referrer(digest, bytes.value());
+      entries.push_back({std::move(digest), std::move(referrer)});
+    }
+    const auto same = [](const Entry& a, const Entry& b) { return a.manifest == b.manifest; };
+    std::sort(entries.begin(), entries.end(),
+              [](const Entry& a, const Entry& b) { return a.manifest.str() < b.manifest.str(); });
+    entries.erase(std::unique(entries.begin(), entries.end(), same), entries.end());
+    return entries;
+  }
+
+  // "" when the repository does not have the manifest any more.
+  Result<std::string> descriptor_of(const Entry& entry) const {
+    auto present = repository_.lists_manifest(entry.manifest);
+    if (!present.ok()) return std::move(present).error();
+    if (!present.value()) return std::string();
+    if (!entry.referrer.descriptor.empty()) return entry.referrer.descriptor;
+    auto bytes = repository_.peek_manifest(entry.manifest);
+    if (!bytes.ok()) {
+      return bytes.error().code == ErrorCode::NotFound ? Result<std::string>(std::string()) : std::move(bytes).error();
+    }
+    return describe_referrer(entry.manifest, bytes.value()).descriptor;
   }
 
   const store::Repository& repository_;
-  Subjects& subjects_;
-  const Digest& subject_;
-  const std::vector<Digest> listed_;
+  ReferrerIndex& index_;
 };
 
 }  // namespace
@@ -102,7 +112,7 @@ async::Task<void> list_referrers(Request& request) {
   const auto artifact_type = query_value(args, "artifactType");
   const std::string after = query_value(args, "last").value_or("");
   const auto page =
-      co_await request.disk.run([&] { return Search(request, subject.value()).run(after, artifact_type); });
+      co_await request.disk.run([&] { return Search(request).run(subject.value(), after, artifact_type); });
   if (!page.ok()) co_return co_await answer_fault(request.exchange, page.error());
 
   http::ResponseHead head = api_head(200);

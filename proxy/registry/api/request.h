@@ -15,13 +15,13 @@
 
 namespace caisson::registry {
 
-class Subjects;
+class ReferrerIndex;
 
 struct Request {
   http::Exchange& exchange;
   const ApiSettings& settings;
   store::Store& store;
-  Subjects& subjects;
+  ReferrerIndex& referrers;
   async::BlockingPool& disk;  // every call into the store runs there
   store::Repository repository;
   std::string_view reference;  // of the route

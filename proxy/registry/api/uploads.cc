@@ -47,8 +47,11 @@ async::Task<void> answer_upload_failure(Request& request, const Error& error) {
   }
 }
 
-async::Task<void> park(Request& request, Upload& upload) {
-  co_await request.disk.run([&] { upload.park(); });
+// Leaves the upload to the next request; then, when that worked, answers what `then` gives.
+async::Task<void> park_and_answer(Request& request, Upload& upload, Refusal then) {
+  const auto parked = co_await request.disk.run([&] { return upload.park(); });
+  if (!parked.ok()) co_return co_await answer_upload_failure(request, parked.error());
+  co_await answer(request.exchange, std::move(then));
 }
 
 // Takes the body into the upload. When the client breaks off, `leave` is run on the pool, whatever happens to this
@@ -77,8 +80,7 @@ async::Task<Received> receive_chunk(Request& request, Upload& upload) {
   if (header != nullptr && (!range || range->first != upload.size())) {
     Refusal refused = refusal(Code::RangeInvalid);
     describe(refused.headers, request, upload.id(), upload.size());
-    co_await park(request, upload);
-    co_await answer(request.exchange, std::move(refused));
+    co_await park_and_answer(request, upload, std::move(refused));
     co_return Received::Answered;
   }
   const http::BodySize size = request.exchange.body().size();
@@ -87,7 +89,8 @@ async::Task<Received> receive_chunk(Request& request, Upload& upload) {
     std::optional<Upload::Mark> mark;
     if (range) mark = upload.mark();
     Intake intake(request.exchange.body(), upload, request.disk);
-    const auto stored = co_await receive(request, intake, range ? range->size() : UINT64_MAX, [&] { upload.park(); });
+    const auto stored =
+        co_await receive(request, intake, range ? range->size() : UINT64_MAX, [&] { (void)upload.park(); });
     if (!stored.ok()) {
       co_await answer_upload_failure(request, stored.error());
       co_return Received::Answered;
@@ -100,8 +103,7 @@ async::Task<Received> receive_chunk(Request& request, Upload& upload) {
       co_return Received::Answered;
     }
   }
-  co_await park(request, upload);
-  co_await answer(request.exchange, refusal(Code::SizeInvalid));
+  co_await park_and_answer(request, upload, refusal(Code::SizeInvalid));
   co_return Received::Answered;
 }
 
@@ -178,8 +180,8 @@ async::Task<void> start_upload(Request& request) {
     auto upload = request.repository.begin_upload(algorithm);
     if (!upload.ok()) return Result<UploadId>(std::move(upload).error());
     UploadId id = upload.value().id();
-    upload.value().park();
-    return Result<UploadId>(std::move(id));
+    auto parked = upload.value().park();
+    return parked.ok() ? Result<UploadId>(std::move(id)) : std::move(parked).error();
   });
   if (!begun.ok()) co_return co_await answer_fault(request.exchange, begun.error());
   co_await answer_progress(request, 202, begun.value(), 0);
@@ -198,7 +200,8 @@ async::Task<void> extend_upload(Request& request) {
   if (!upload || co_await receive_chunk(request, *upload) == Received::Answered) co_return;
   const UploadId id = upload->id();
   const std::uint64_t size = upload->size();
-  co_await park(request, *upload);
+  const auto parked = co_await request.disk.run([&] { return upload->park(); });
+  if (!parked.ok()) co_return co_await answer_upload_failure(request, parked.error());
   co_await answer_progress(request, 202, id, size);
 }
 

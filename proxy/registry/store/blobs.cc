@@ -1,4 +1,6 @@
 // The blobs and uploads of a repository.
+#include <array>
+
 #include "registry/store/repository.h"
 #include "registry/store/store.h"
 
@@ -49,7 +51,8 @@ Result<void> Repository::mount_blob(const Digest& digest, const RepositoryName& 
 
 Result<void> Repository::delete_blob(const Digest& digest) {
   if (auto target = blob_target(digest); !target.ok()) return std::move(target).error();
-  return store_->driver().remove(Layout::layer_link(name_, digest));
+  const std::array folders{Layout::layer(name_, digest)};
+  return store_->driver().remove(folders);
 }
 
 Result<Upload> Repository::begin_upload(Algorithm algorithm) {
@@ -82,7 +85,10 @@ Result<void> Repository::cancel_upload(const UploadId& id) {
 }
 
 Result<std::uint64_t> Repository::upload_size(const UploadId& id) const {
-  return store_->driver().size(Layout::upload_data(name_, id));
+  auto status = store_->driver().draft_status(Layout::upload(name_, id));
+  if (!status.ok()) return std::move(status).error();
+  if (!status.value().size) return Error{ErrorCode::NotFound, "no upload " + id.str()};
+  return *status.value().size;
 }
 
 }  // namespace caisson::registry::store

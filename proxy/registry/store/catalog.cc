@@ -13,9 +13,12 @@ class Walk {
       : driver_(driver), after_(after), limit_(limit) {}
 
   // Visits the folders in `names`, each with what is below it, in the order of the catalog.
-  Result<void> visit(const std::string& prefix, const std::vector<std::string>& names) {
-    for (const std::string& name : names) {
+  Result<void> visit(const std::string& prefix, const Names& names) {
+    // Within one folder that order is bytewise: what comes before the start's own part needs no look.
+    const std::string_view part = part_of_start(prefix);
+    for (auto at = std::lower_bound(names->begin(), names->end(), part); at != names->end(); ++at) {
       if (page_.more) return {};
+      const std::string& name = *at;
       if (name.starts_with('_')) continue;
       const std::string path = prefix + name;
       auto repository = RepositoryName::parse(path);
@@ -25,7 +28,7 @@ class Walk {
         if (inner.error().code == ErrorCode::NotFound) continue;  // removed meanwhile
         return std::move(inner).error();
       }
-      if (std::binary_search(inner.value().begin(), inner.value().end(), kLayersFolder)) add(path);
+      if (std::binary_search(inner.value()->begin(), inner.value()->end(), kLayersFolder)) add(path);
       if (auto done = visit(path + '/', inner.value()); !done.ok()) return done;
     }
     return {};
@@ -34,6 +37,13 @@ class Walk {
   Page take() { return std::move(page_); }
 
  private:
+  // The component of the start that stands in the folder `prefix`; "" when the start lies elsewhere.
+  std::string_view part_of_start(const std::string& prefix) const {
+    if (!after_.starts_with(prefix)) return {};
+    const std::string_view rest = after_.substr(prefix.size());
+    return rest.substr(0, rest.find('/'));
+  }
+
   // Whether neither this folder nor anything below it comes after the start.
   bool lies_before_start(const std::string& path) const {
     return compare_components(path, after_) < 0 && !after_.starts_with(path + '/');

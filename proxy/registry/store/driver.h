@@ -47,7 +47,8 @@ using DraftToken = std::array<std::byte, 16>;
 // writes: older ones get Conflict from their next call, so the bytes of two requests never mix and a retry does not
 // wait behind a connection that is half dead.
 //
-// Dropping a draft keeps what was appended; it can be opened again, also after a crash.
+// Dropping a draft keeps what was appended; it can be opened again, also after a crash. When the machine stopped in
+// between, or another one opens it, only what was settled is sure to be left; the size says how much is.
 class Draft {
  public:
   virtual ~Draft() = default;
@@ -62,6 +63,9 @@ class Draft {
   // reports that earlier bytes were lost the draft is discarded, as nobody can say which of them are left.
   virtual Result<void> append(std::span<const std::byte> bytes) = 0;
 
+  // Returns when all that was appended survives a power cut. The draft is discarded when it cannot, as append() says.
+  virtual Result<void> settle() = 0;
+
   // Drops the bytes behind `size`, which are at most those that this opening appended.
   virtual Result<void> truncate(std::uint64_t size) = 0;
 
@@ -71,6 +75,15 @@ class Draft {
 
   // Removes what is left of the draft. The last call.
   virtual Result<void> discard() = 0;
+};
+
+// Names, sorted bytewise. Shared, as there may be very many of them; they never change.
+using Names = std::shared_ptr<const std::vector<std::string>>;
+
+// What is known of a draft without opening it.
+struct DraftStatus {
+  std::chrono::system_clock::time_point began;
+  std::optional<std::uint64_t> size;  // nothing when it is only what is left of one
 };
 
 enum class Sharing : std::uint8_t { Shared, Alone };
@@ -89,15 +102,14 @@ class Driver {
   // see the old bytes or the new.
   virtual Result<std::string> get(const Key& key, std::size_t limit) const = 0;
   virtual Result<void> put(const Key& key, std::string_view bytes) = 0;
-  // NotFound when there is nothing to remove.
-  virtual Result<void> remove(const Key& key) = 0;
+  // Removes folders with all that is below them; their absence is success. Each is there whole or gone, also after a
+  // crash, and all are gone for good when this returns. The room that they took may be given back later.
+  virtual Result<void> remove(std::span<const Key> folders) = 0;
 
-  // Everything below these folders; their absence is success. Not atomic: remove what makes them visible first, or bear
-  // that a crash leaves a part.
-  virtual Result<void> remove_trees(std::span<const Key> folders) = 0;
-
-  // The names of the folders in `folder`, sorted bytewise; NotFound when there is no such folder.
-  virtual Result<std::vector<std::string>> folders(const Key& folder) const = 0;
+  // The names of the folders in `folder`; NotFound when there is no such folder. Quick when asked again. While they
+  // stay the same it is likely, but not certain, that so does the object: who remembers what follows from the names may
+  // take the same object as a sign that it still does.
+  virtual Result<Names> folders(const Key& folder) const = 0;
 
   // Content. size() does not open it: for an object store that would start a download.
   virtual Result<std::uint64_t> size(const Key& key) const = 0;
@@ -111,11 +123,11 @@ class Driver {
   // is wanted alone and nobody ever shared it: then there is nothing to keep others from.
   virtual Result<std::unique_ptr<Hold>> hold(const Key& lock, Sharing sharing) = 0;
 
-  // Drafts, each in a folder of its own. A new draft need not survive a power cut before it is published.
+  // Drafts, each in a folder of its own. A new draft need not survive a power cut before it is settled or published.
   virtual Result<std::unique_ptr<Draft>> create_draft(const Key& folder) = 0;
   virtual Result<std::unique_ptr<Draft>> open_draft(const Key& folder) = 0;
-  // When it was created. Also of what is left of a draft that was never whole.
-  virtual Result<std::chrono::system_clock::time_point> draft_began(const Key& folder) const = 0;
+  // NotFound when there is nothing of it.
+  virtual Result<DraftStatus> draft_status(const Key& folder) const = 0;
   // Removes the draft, or what is left of one, unless somebody has it open, in whichever process. Whether it did.
   virtual Result<bool> discard_idle_draft(const Key& folder) = 0;
 };

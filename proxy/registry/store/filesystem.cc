@@ -4,9 +4,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <set>
 
 #include "base/text.h"
 #include "registry/store/files.h"
@@ -110,35 +108,9 @@ Result<void> FilesystemDriver::put(const Key& key, std::string_view bytes) {
   }
 }
 
-Result<void> FilesystemDriver::remove(const Key& key) {
-  if (auto removed = unlink_file(root_, key.path()); !removed.ok()) return removed;
-  return sync_folder(root_, std::string(parent_of(key.path())));
-}
+Result<void> FilesystemDriver::remove(std::span<const Key> folders) { return sweeper_.remove(folders); }
 
-Result<void> FilesystemDriver::remove_trees(std::span<const Key> folders) {
-  std::set<std::string_view> parents;
-  for (const Key& folder : folders) {
-    if (auto removed = remove_tree(root_, folder.path()); !removed.ok()) return removed;
-    parents.insert(parent_of(folder.path()));
-  }
-  // What is below a folder whose name is gone for good is gone as well: no need to sync any more than these.
-  for (const std::string_view parent : parents) {
-    auto synced = sync_folder(root_, std::string(parent));
-    if (!synced.ok() && synced.error().code != ErrorCode::NotFound) return synced;
-  }
-  return {};
-}
-
-Result<std::vector<std::string>> FilesystemDriver::folders(const Key& folder) const {
-  auto entries = list_folder(root_, folder.path());
-  if (!entries.ok()) return std::move(entries).error();
-  std::vector<std::string> names;
-  for (FolderEntry& entry : entries.value()) {
-    if (entry.is_folder) names.push_back(std::move(entry.name));
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
+Result<Names> FilesystemDriver::folders(const Key& folder) const { return listings_.folders_in(folder.path()); }
 
 Result<std::uint64_t> FilesystemDriver::size(const Key& key) const {
   struct stat status {};
@@ -186,8 +158,8 @@ Result<std::unique_ptr<Draft>> FilesystemDriver::open_draft(const Key& folder) {
   return FilesystemDraft::open(root_, folders_, folder.path());
 }
 
-Result<std::chrono::system_clock::time_point> FilesystemDriver::draft_began(const Key& folder) const {
-  return FilesystemDraft::began(root_, folder.path());
+Result<DraftStatus> FilesystemDriver::draft_status(const Key& folder) const {
+  return FilesystemDraft::status(root_, folder.path());
 }
 
 Result<bool> FilesystemDriver::discard_idle_draft(const Key& folder) {

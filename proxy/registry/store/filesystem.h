@@ -12,6 +12,8 @@
 #include "base/handle.h"
 #include "registry/store/driver.h"
 #include "registry/store/folders.h"
+#include "registry/store/listings.h"
+#include "registry/store/sweeper.h"
 
 namespace caisson::registry::store {
 
@@ -26,25 +28,27 @@ class FilesystemDriver final : public Driver {
 
   Result<std::string> get(const Key& key, std::size_t limit) const override;
   Result<void> put(const Key& key, std::string_view bytes) override;
-  Result<void> remove(const Key& key) override;
-  Result<void> remove_trees(std::span<const Key> folders) override;
-  Result<std::vector<std::string>> folders(const Key& folder) const override;
+  Result<void> remove(std::span<const Key> folders) override;
+  Result<Names> folders(const Key& folder) const override;
   Result<std::uint64_t> size(const Key& key) const override;
   Result<std::unique_ptr<Content>> open(const Key& key) const override;
   Result<void> renew_lease(const Key& key, std::chrono::seconds age) override;
   Result<std::unique_ptr<Hold>> hold(const Key& lock, Sharing sharing) override;
   Result<std::unique_ptr<Draft>> create_draft(const Key& folder) override;
   Result<std::unique_ptr<Draft>> open_draft(const Key& folder) override;
-  Result<std::chrono::system_clock::time_point> draft_began(const Key& folder) const override;
+  Result<DraftStatus> draft_status(const Key& folder) const override;
   Result<bool> discard_idle_draft(const Key& folder) override;
 
  private:
-  explicit FilesystemDriver(Fd root) : root_(std::move(root)), folders_(root_) {}
+  explicit FilesystemDriver(Fd root)
+      : root_(std::move(root)), folders_(root_), listings_(root_), sweeper_(root_, folders_) {}
 
   const Fd root_;
   Folders folders_;
+  mutable Listings listings_;
   // Cleared for good when the file system turns out not to support RWF_NOWAIT (overlay, tmpfs).
   mutable std::atomic<bool> can_read_cached_{true};
+  Sweeper sweeper_;
 };
 
 }  // namespace caisson::registry::store

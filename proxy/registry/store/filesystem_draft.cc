@@ -9,6 +9,7 @@
 #include <ctime>
 
 #include "base/text.h"
+#include "registry/store/draft_note.h"
 #include "registry/store/files.h"
 
 namespace caisson::registry::store {
@@ -55,7 +56,12 @@ Result<std::unique_ptr<Draft>> FilesystemDraft::open(const Fd& root, Folders& fo
   if (::faccessat(root.get(), (folder + "/data").c_str(), F_OK, 0) != 0) {
     return system_error(errno, "find upload \"" + folder + '"');
   }
-  auto lock = open_file(root, folder + "/lock", O_RDWR | O_CREAT, 0666);
+  const std::string path = folder + "/lock";
+  auto lock = open_file(root, path, O_RDWR);
+  if (!lock.ok() && lock.error().code == ErrorCode::NotFound) {
+    if (auto begun = begin_note(root, path); !begun.ok()) return std::move(begun).error();
+    lock = open_file(root, path, O_RDWR);
+  }
   if (!lock.ok()) return std::move(lock).error();
   std::unique_ptr<FilesystemDraft> draft(new FilesystemDraft(root, folders, folder, std::move(lock).value()));
   if (auto taken = draft->take_over(); !taken.ok()) return std::move(taken).error().in(folder);
@@ -70,27 +76,45 @@ Result<void> FilesystemDraft::take_over() {
   if (!data.ok()) return std::move(data).error();
   auto size = size_of(data.value());
   if (!size.ok()) return std::move(size).error();
-  if (auto read = read_at(lock_, 0, previous_token_); !read.ok()) return std::move(read).error();
-  token_ = random_bytes();
-  if (auto written = write_at(lock_, 0, token_); !written.ok()) return written;
+  auto note = read_note(lock_);
+  if (!note.ok()) return std::move(note).error();
   auto used = FileLock::share(data.value());
   if (!used.ok()) return std::move(used).error();
+
+  size_ = handed_over_ = trusted_size(note.value(), size.value());
+  if (size_ < size.value() && ::ftruncate(data.value().get(), static_cast<off_t>(size_)) != 0) {
+    return system_error(errno, "truncate");
+  }
+  const DraftNote before = note.value().value_or(DraftNote());
+  previous_token_ = before.token;
+  synced_ = std::min(before.synced, size_);
+  token_ = random_bytes();
   data_ = std::move(data).value();
   in_use_.emplace(std::move(used).value());
-  size_ = handed_over_ = size.value();
-  return {};
+  return write_note(lock_, {token_, this_boot(), synced_});
 }
 
-Result<std::chrono::system_clock::time_point> FilesystemDraft::began(const Fd& root, const std::string& folder) {
+Result<DraftStatus> FilesystemDraft::status(const Fd& root, const std::string& folder) {
+  auto changed = changed_at(root, folder);
+  if (!changed.ok()) return std::move(changed).error();
+  DraftStatus status{std::chrono::system_clock::from_time_t(changed.value().tv_sec), {}};
   if (auto started = open_file(root, folder + "/startedat", O_RDONLY); started.ok()) {
     std::string text(64, '\0');
     auto read = read_at(started.value(), 0, std::as_writable_bytes(std::span(text)));
     text.resize(read.ok() ? read.value() : 0);
-    if (const auto time = parse_time(text)) return std::chrono::system_clock::from_time_t(*time);
+    if (const auto time = parse_time(text)) status.began = std::chrono::system_clock::from_time_t(*time);
   }
-  auto changed = changed_at(root, folder);
-  if (!changed.ok()) return std::move(changed).error();
-  return std::chrono::system_clock::from_time_t(changed.value().tv_sec);
+  auto data = open_file(root, folder + "/data", O_RDONLY);
+  if (!data.ok()) return data.error().code == ErrorCode::NotFound ? Result(status) : std::move(data).error();
+  auto size = size_of(data.value());
+  if (!size.ok()) return std::move(size).error();
+  status.size = size.value();
+  auto lock = open_file(root, folder + "/lock", O_RDONLY);
+  if (!lock.ok()) return lock.error().code == ErrorCode::NotFound ? Result(status) : std::move(lock).error();
+  auto note = read_note(lock.value());
+  if (!note.ok()) return std::move(note).error();
+  status.size = trusted_size(note.value(), size.value());
+  return status;
 }
 
 Result<bool> FilesystemDraft::discard_idle(const Fd& root, const std::string& folder) {
@@ -113,9 +137,9 @@ Result<bool> FilesystemDraft::discard_idle(const Fd& root, const std::string& fo
 // REQUIRES: the lock is held.
 Result<void> FilesystemDraft::check_still_ours() const {
   if (gone_) return Error{ErrorCode::NotFound, "the upload \"" + folder_ + "\" was discarded after an error"};
-  DraftToken newest{};
-  if (auto read = read_at(lock_, 0, newest); !read.ok()) return std::move(read).error();
-  if (newest == token_) return {};
+  auto newest = read_note(lock_);
+  if (!newest.ok()) return std::move(newest).error();
+  if (newest.value() && newest.value()->token == token_) return {};
   return Error{ErrorCode::Conflict, "a newer request took over the upload \"" + folder_ + '"'};
 }
 
@@ -145,8 +169,11 @@ Result<void> FilesystemDraft::truncate(std::uint64_t size) {
   if (::ftruncate(data_.get(), static_cast<off_t>(size)) != 0) return system_error(errno, "truncate");
   size_ = size;
   handed_over_ = std::min(handed_over_, size);
-  synced_ = std::min(synced_, size);
-  return {};
+  if (size >= synced_) return {};
+  // Other bytes may follow, which are not on disk: the note must not count them.
+  auto noted = note_synced(size);
+  if (!noted.ok()) remove_files();
+  return noted;
 }
 
 Result<void> FilesystemDraft::bound_unsynced() {
@@ -158,8 +185,27 @@ Result<void> FilesystemDraft::bound_unsynced() {
   }
   if (size_ - synced_ < kMostUnsynced) return {};
   if (auto done = sync_file(data_); !done.ok()) return done;
-  synced_ = size_;
+  return note_synced(size_);
+}
+
+// REQUIRES: so many bytes are on disk.
+Result<void> FilesystemDraft::note_synced(std::uint64_t size) {
+  if (auto written = write_note(lock_, {token_, this_boot(), size}); !written.ok()) return written;
+  if (auto synced = sync_file(lock_); !synced.ok()) return synced;
+  synced_ = size;
   return {};
+}
+
+Result<void> FilesystemDraft::settle() {
+  if (synced_ == size_) return {};
+  auto locked = FileLock::take(lock_);
+  if (!locked.ok()) return std::move(locked).error();
+  if (auto ours = check_still_ours(); !ours.ok()) return ours;
+  if (auto synced = sync_file(data_); !synced.ok()) {
+    remove_files();
+    return synced;
+  }
+  return note_synced(size_);
 }
 
 Result<void> FilesystemDraft::publish(const Key& key) {

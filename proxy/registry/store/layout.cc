@@ -20,9 +20,11 @@ std::string joined(std::initializer_list<std::string_view> parts) {
 
 Key Layout::blobs() { return Key(joined({"blobs"})); }
 
-Key Layout::blob_data(const Digest& digest) {
-  return Key(joined({"blobs", to_string(digest.algorithm()), digest.hex().substr(0, 2), digest.hex(), "data"}));
+Key Layout::blob(const Digest& digest) {
+  return Key(joined({"blobs", to_string(digest.algorithm()), digest.hex().substr(0, 2), digest.hex()}));
 }
+
+Key Layout::blob_data(const Digest& digest) { return Key(blob(digest).path() + "/data"); }
 
 Key Layout::content_lock() { return Key(joined({"_lock"})); }
 
@@ -30,17 +32,27 @@ Key Layout::tags_lock(const RepositoryName& name) {
   return Key(joined({"repositories", name.str(), kManifestsFolder, "lock"}));
 }
 
+Key Layout::removed() { return Key(joined({"_removed"})); }
+
 Key Layout::repositories() { return Key(joined({"repositories"})); }
 
 Key Layout::repository(const RepositoryName& name) { return Key(joined({"repositories", name.str()})); }
 
+Key Layout::layer(const RepositoryName& name, const Digest& digest) {
+  return Key(joined({"repositories", name.str(), kLayersFolder, to_string(digest.algorithm()), digest.hex()}));
+}
+
 Key Layout::layer_link(const RepositoryName& name, const Digest& digest) {
-  return Key(joined({"repositories", name.str(), kLayersFolder, to_string(digest.algorithm()), digest.hex(), "link"}));
+  return Key(layer(name, digest).path() + "/link");
+}
+
+Key Layout::revision(const RepositoryName& name, const Digest& digest) {
+  return Key(
+      joined({"repositories", name.str(), kManifestsFolder, "revisions", to_string(digest.algorithm()), digest.hex()}));
 }
 
 Key Layout::revision_link(const RepositoryName& name, const Digest& digest) {
-  return Key(joined({"repositories", name.str(), kManifestsFolder, "revisions", to_string(digest.algorithm()),
-                     digest.hex(), "link"}));
+  return Key(revision(name, digest).path() + "/link");
 }
 
 Key Layout::revisions(const RepositoryName& name, Algorithm algorithm) {

@@ -23,22 +23,30 @@ class Key {
 
 struct Layout {
   static Key blobs();
-  // Content: layers, configurations and manifests.
+  // Content: layers, configurations and manifests. Each is in a folder of its own.
+  static Key blob(const Digest& digest);
   static Key blob_data(const Digest& digest);
 
   // Locks: files of ours in places where registry:2 does not look. (In the folder of a repository itself it would: its
   // catalog ends at a file whose name begins with "_".)
   // Who links content shares this, collection has it alone: what the one found, the other does not take away.
   static Key content_lock();
-  // Who points a tag at something shares this, who deletes tags has it alone: a tag that was moved meanwhile stays.
+  // Who links a manifest and points a tag at it shares this, who deletes them has it alone: neither finds the other's
+  // work half done, and a tag that was moved meanwhile stays.
   static Key tags_lock(const RepositoryName& name);
+
+  // A folder of ours for what was removed and is still to be taken apart.
+  static Key removed();
 
   // The folder that all repositories are below.
   static Key repositories();
   static Key repository(const RepositoryName& name);
 
   // Links: small files that hold a digest. What a link says decides, not the name of its folder.
+  // Each in a folder of its own.
+  static Key layer(const RepositoryName& name, const Digest& digest);
   static Key layer_link(const RepositoryName& name, const Digest& digest);
+  static Key revision(const RepositoryName& name, const Digest& digest);
   static Key revision_link(const RepositoryName& name, const Digest& digest);
   static Key revisions(const RepositoryName& name, Algorithm algorithm);
   static Key tag_current_link(const RepositoryName& name, const Tag& tag);

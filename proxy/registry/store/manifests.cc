@@ -1,4 +1,4 @@
-// The manifests and tags of a repository.
+// The manifests of a repository.
 #include <algorithm>
 #include <array>
 
@@ -29,8 +29,10 @@ Result<std::string> manifest_data(const Store& store, const Digest& target) {
 
 }  // namespace
 
-Result<Digest> Repository::tagged(const Tag& tag) const {
-  return store_->read_link(Layout::tag_current_link(name_, tag));
+Revisions::Revisions() {
+  static const Names none = std::make_shared<const std::vector<std::string>>();
+  sha256 = none;
+  sha512 = none;
 }
 
 Result<std::string> Repository::manifest(const Digest& digest) const {
@@ -46,16 +48,22 @@ Result<std::string> Repository::peek_manifest(const Digest& digest) const {
   return manifest_data(*store_, target.value());
 }
 
-Result<std::vector<Digest>> Repository::revisions() const {
-  std::vector<Digest> all;
+Result<std::string> Repository::content_of_manifest(const Digest& digest) const {
+  auto bytes = manifest_data(*store_, digest);
+  // Only where a link says so is the content elsewhere.
+  return !bytes.ok() && bytes.error().code == ErrorCode::NotFound ? peek_manifest(digest) : bytes;
+}
+
+Result<bool> Repository::lists_manifest(const Digest& digest) const {
+  return found(store_->read_link(Layout::revision_link(name_, digest)));
+}
+
+Result<Revisions> Repository::revisions() const {
+  Revisions all;
   for (const Algorithm algorithm : {Algorithm::Sha256, Algorithm::Sha512}) {
     auto names = store_->driver().folders(Layout::revisions(name_, algorithm));
     if (!names.ok() && names.error().code != ErrorCode::NotFound) return std::move(names).error();
-    if (!names.ok()) continue;
-    for (const std::string& hex : names.value()) {
-      auto digest = Digest::parse(std::string(to_string(algorithm)) + ':' + hex);
-      if (digest.ok()) all.push_back(std::move(digest).value());
-    }
+    if (names.ok()) all.of(algorithm) = std::move(names).value();
   }
   return all;
 }
@@ -97,12 +105,11 @@ Result<std::vector<Digest>> Repository::put_manifest(const Digest& digest, std::
   auto absent = missing(references);
   if (!absent.ok() || !absent.value().empty()) return absent;
   if (auto put = store_->driver().put(Layout::blob_data(digest), bytes); !put.ok()) return std::move(put).error();
+  auto held = store_->driver().hold(Layout::tags_lock(name_), Sharing::Shared);
+  if (!held.ok()) return std::move(held).error();
   if (auto put = store_->write_link(Layout::revision_link(name_, digest), digest); !put.ok()) {
     return std::move(put).error();
   }
-  if (tags.empty()) return absent;
-  auto held = store_->driver().hold(Layout::tags_lock(name_), Sharing::Shared);
-  if (!held.ok()) return std::move(held).error();
   for (const Tag& tag : tags) {
     auto put = store_->write_link(Layout::tag_index_link(name_, tag, digest), digest);
     if (put.ok()) put = store_->write_link(Layout::tag_current_link(name_, tag), digest);
@@ -111,68 +118,22 @@ Result<std::vector<Digest>> Repository::put_manifest(const Digest& digest, std::
   return absent;
 }
 
+// Tags before the manifest: a crash in between leaves a manifest with fewer tags, never a tag without its manifest.
 Result<void> Repository::delete_manifest(const Digest& digest) {
-  const Key link = Layout::revision_link(name_, digest);
-  if (auto target = store_->read_link(link); !target.ok()) return std::move(target).error();
-  if (auto removed = store_->driver().remove(link); !removed.ok()) return removed;
   // Between looking at a tag and removing it nobody may point it at something else.
   auto held = store_->driver().hold(Layout::tags_lock(name_), Sharing::Alone);
   if (!held.ok()) return std::move(held).error();
-  auto all = store_->driver().folders(Layout::tags(name_));
-  if (!all.ok()) {
-    if (all.error().code == ErrorCode::NotFound) return {};
-    return std::move(all).error();
+  if (auto target = store_->read_link(Layout::revision_link(name_, digest)); !target.ok()) {
+    return std::move(target).error();
   }
-  std::vector<Key> folders;
-  for (const std::string& text : all.value()) {
-    auto tag = Tag::parse(text);
-    if (!tag.ok()) continue;
-    auto target = tagged(tag.value());
-    if (target.ok() && target.value() == digest) folders.push_back(Layout::tag(name_, tag.value()));
-  }
+  auto tags = tags_of(digest);
+  if (!tags.ok()) return std::move(tags).error();
   // All at once: an image may have thousands of tags, and each sync costs what a disk's flush costs.
-  return store_->driver().remove_trees(folders);
-}
-
-Result<void> Repository::delete_tag(const Tag& tag) {
-  auto held = store_->driver().hold(Layout::tags_lock(name_), Sharing::Alone);
-  if (!held.ok()) return std::move(held).error();
-  // The current link is what makes a tag; with it gone the rest is garbage, whatever happens next.
-  if (auto removed = store_->driver().remove(Layout::tag_current_link(name_, tag)); !removed.ok()) return removed;
-  const std::array folders{Layout::tag(name_, tag)};
-  return store_->driver().remove_trees(folders);
-}
-
-Result<Page> Repository::tags(std::string_view after, std::size_t limit) const {
-  auto folders = store_->driver().folders(Layout::repository(name_));
-  if (!folders.ok()) return std::move(folders).error();
-  const auto has = [&](std::string_view folder) {
-    return std::binary_search(folders.value().begin(), folders.value().end(), folder);
-  };
-  if (!has(kLayersFolder) && !has(kManifestsFolder)) {
-    return Error{ErrorCode::NotFound, "no repository \"" + name_.str() + '"'};
-  }
-  Page page;
-  if (limit == 0) return page;
-  auto names = store_->driver().folders(Layout::tags(name_));
-  if (!names.ok()) {
-    if (names.error().code == ErrorCode::NotFound) return page;
-    return std::move(names).error();
-  }
-  const auto first = std::upper_bound(names.value().begin(), names.value().end(), after);
-  for (auto name = first; name != names.value().end(); ++name) {
-    auto tag = Tag::parse(*name);
-    if (!tag.ok()) continue;
-    auto present = found(tagged(tag.value()));
-    if (!present.ok()) return std::move(present).error();
-    if (!present.value()) continue;
-    if (page.names.size() == limit) {
-      page.more = true;
-      break;
-    }
-    page.names.push_back(std::move(*name));
-  }
-  return page;
+  std::vector<Key> folders;
+  for (const Tag& tag : tags.value()) folders.push_back(Layout::tag(name_, tag));
+  if (auto removed = store_->driver().remove(folders); !removed.ok()) return removed;
+  const std::array revision{Layout::revision(name_, digest)};
+  return store_->driver().remove(revision);
 }
 
 }  // namespace caisson::registry::store

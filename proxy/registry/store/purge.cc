@@ -12,8 +12,8 @@ class Purge {
       : store_(store), before_(before), dry_run_(dry_run), stop_(stop) {}
 
   // Looks into the repositories `names` and all below them.
-  void visit(const std::string& prefix, const std::vector<std::string>& names) {
-    for (const std::string& name : names) {
+  void visit(const std::string& prefix, const Names& names) {
+    for (const std::string& name : *names) {
       if (stop_.stop_requested()) return;
       auto repository = RepositoryName::parse(prefix + name);
       if (!repository.ok()) continue;
@@ -23,7 +23,7 @@ class Purge {
         report(folder, inner.error());
         continue;
       }
-      if (std::binary_search(inner.value().begin(), inner.value().end(), kUploadsFolder)) purge(repository.value());
+      if (std::binary_search(inner.value()->begin(), inner.value()->end(), kUploadsFolder)) purge(repository.value());
       visit(prefix + name + '/', inner.value());
     }
   }
@@ -34,7 +34,7 @@ class Purge {
   void purge(const RepositoryName& repository) {
     auto names = store_.driver().folders(Layout::uploads(repository));
     if (!names.ok()) return report(Layout::uploads(repository), names.error());
-    for (const std::string& name : names.value()) {
+    for (const std::string& name : *names.value()) {
       auto id = UploadId::parse(name);
       if (stop_.stop_requested() || !id.ok()) continue;
       const Key folder = Layout::upload(repository, id.value());
@@ -48,9 +48,9 @@ class Purge {
   }
 
   Result<bool> purge_if_old(const Key& folder) {
-    auto began = store_.driver().draft_began(folder);
-    if (!began.ok()) return std::move(began).error();
-    if (began.value() >= before_) return false;
+    auto status = store_.driver().draft_status(folder);
+    if (!status.ok()) return std::move(status).error();
+    if (status.value().began >= before_) return false;
     return dry_run_ ? Result<bool>(true) : store_.driver().discard_idle_draft(folder);
   }
 

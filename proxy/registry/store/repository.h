@@ -38,6 +38,17 @@ struct References {
   std::vector<Digest> manifests;
 };
 
+// The manifests that a repository has or had, by the part of their digests behind the colon. Names is as the driver
+// gives it: the same object is a sign that nothing came or went.
+struct Revisions {
+  Revisions();
+  Names sha256;
+  Names sha512;
+
+  Names& of(Algorithm algorithm) noexcept { return algorithm == Algorithm::Sha256 ? sha256 : sha512; }
+  bool operator==(const Revisions&) const = default;
+};
+
 class Repository {
  public:
   Repository(Store& store, RepositoryName name) : store_(&store), name_(std::move(name)) {}
@@ -64,8 +75,12 @@ class Repository {
   Result<std::string> manifest(const Digest& digest) const;
   // The same without a word to collection: for looking through all of them.
   Result<std::string> peek_manifest(const Digest& digest) const;
-  // All that there may be, sorted; some of them may be gone, which peek_manifest() tells.
-  Result<std::vector<Digest>> revisions() const;
+  // The same, also while the repository does not have it, if it is still stored.
+  Result<std::string> content_of_manifest(const Digest& digest) const;
+  // Whether the repository has it; without a look at its content.
+  Result<bool> lists_manifest(const Digest& digest) const;
+  // All that there may be; some of them may be gone, which lists_manifest() tells.
+  Result<Revisions> revisions() const;
   // Stores the manifest, then points the tags at it. Returns what it refers to and the repository lacks: when that is
   // not empty, nothing was stored. REQUIRES: `digest` is that of `bytes`.
   Result<std::vector<Digest>> put_manifest(const Digest& digest, std::string_view bytes, const References& references,
@@ -81,6 +96,8 @@ class Repository {
   Result<Digest> blob_target(const Digest& digest) const;
   Result<bool> has_blob(const Digest& digest) const;
   Result<bool> has_manifest(const Digest& digest) const;
+  // The tags that point at it now.
+  Result<std::vector<Tag>> tags_of(const Digest& digest) const;
   Result<std::vector<Digest>> missing(const References& references) const;
 
   Store* store_;

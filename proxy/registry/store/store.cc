@@ -3,24 +3,10 @@
 namespace caisson::registry::store {
 namespace {
 
-// Longer than any link that is one.
-constexpr std::size_t kLongestLink = 512;
 // Faults remembered; beyond them a fault may be reported again.
 constexpr std::size_t kMostReported = 10'000;
 
 }  // namespace
-
-Result<Digest> Store::read_link(const Key& link) const {
-  auto text = driver_->get(link, kLongestLink);
-  if (!text.ok() && text.error().code != ErrorCode::TooLarge) return std::move(text).error();
-  if (text.ok()) {
-    auto target = Digest::parse(text.value());
-    if (target.ok()) return target;
-  }
-  report_once(link, text.ok() && text.value().empty() ? "is an empty link, treated as absent"
-                                                      : "holds no digest, treated as absent");
-  return Error{ErrorCode::NotFound, "malformed link \"" + link.path() + '"'};
-}
 
 Result<void> Store::renew_lease(const Digest& target) const {
   // Collection spares what anybody was told of within its grace period, which is never shorter than four times this.

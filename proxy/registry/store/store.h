@@ -20,6 +20,7 @@
 #include "registry/store/driver.h"
 #include "registry/store/name.h"
 #include "registry/store/repository.h"
+#include "registry/store/tag_lists.h"
 #include "registry/store/upload.h"
 
 namespace caisson::registry::store {
@@ -46,11 +47,12 @@ class Store {
   Driver& driver() noexcept { return *driver_; }
   const Driver& driver() const noexcept { return *driver_; }
   ParkedUploads& parked() noexcept { return parked_; }
+  TagLists& tag_lists() noexcept { return tag_lists_; }
 
   // NotFound for an absent link, and for one that is empty or holds no digest, as a power cut leaves them behind
   // registry:2: that is reported, once.
   Result<Digest> read_link(const Key& link) const;
-  Result<void> write_link(const Key& link, const Digest& target) { return driver_->put(link, target.str()); }
+  Result<void> write_link(const Key& link, const Digest& target);
 
   // Before anybody is told that this content is there. NotFound when it is not.
   Result<void> renew_lease(const Digest& target) const;
@@ -62,6 +64,7 @@ class Store {
   const std::unique_ptr<Driver> driver_;
   const observe::ErrorLog log_;
   ParkedUploads parked_;
+  TagLists tag_lists_;
   mutable std::mutex reported_mutex_;
   mutable std::unordered_set<std::string> reported_;
 };

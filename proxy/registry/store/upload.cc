@@ -80,11 +80,13 @@ Result<void> Upload::commit(const Digest& digest) {
 
 Result<void> Upload::cancel() { return draft_->discard(); }
 
-void Upload::park() {
+Result<void> Upload::park() {
+  if (auto settled = draft_->settle(); !settled.ok()) return settled;
   const std::string folder = Layout::upload(repository_, id_).path();
   ParkedUploads::State state{draft_->token(), draft_->size(), std::move(hasher_)};
   draft_.reset();
   store_->parked().put(folder, std::move(state));
+  return {};
 }
 
 }  // namespace caisson::registry::store

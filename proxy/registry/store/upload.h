@@ -3,8 +3,8 @@
 //
 // Ownership: the request's that opened it; the Store must outlive it. Threading: one call at a time, from any thread;
 // every call may block (BlockingPool).
-// Last call: park() to keep it for the next request, commit() or cancel(). Just destroying it keeps the bytes too, but
-//            whoever opens it next hashes them again.
+// Last call: park() to keep it for the next request, commit() or cancel(). Just destroying it keeps the bytes too, as
+//            long as the machine runs, but whoever opens it next hashes them again.
 #pragma once
 
 #include <cstddef>
@@ -77,8 +77,8 @@ class Upload {
   // Removes the upload and its bytes.
   Result<void> cancel();
 
-  // Leaves it to the next request.
-  void park();
+  // Leaves it to the next request, which finds all of it, also after a power cut. After an error it may be gone.
+  Result<void> park();
 
  private:
   friend class Repository;

@@ -77,7 +77,7 @@ TEST_CASE("a folder that is a link counts as one, and removing a tree does not f
   elsewhere.write("kept/link", "x");
   std::filesystem::create_directory_symlink(elsewhere.v2("kept"),
                                             scratch.v2("repositories/app/_manifests/tags/linked"));
-  CHECK(driver->folders(Layout::tags(name)).value() == std::vector<std::string>{"linked", "v1"});
-  REQUIRE(driver->remove_trees(std::array{Layout::tags(name)}).ok());
+  CHECK(*driver->folders(Layout::tags(name)).value() == std::vector<std::string>{"linked", "v1"});
+  REQUIRE(driver->remove(std::array{Layout::tags(name)}).ok());
   CHECK(elsewhere.has("kept/link"));
 }

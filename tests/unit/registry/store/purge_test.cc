@@ -52,7 +52,7 @@ TEST_CASE_FIXTURE(Fixture, "an upload that somebody has open is never purged") {
     REQUIRE(open.ok());
     CHECK(purge() == 0);
     CHECK(open.value().append(text::bytes_of("hello")).ok());
-    open.value().park();
+    CHECK(open.value().park().ok());
   }
   CHECK(purge() == 1);
 }

@@ -149,7 +149,7 @@ TEST_CASE_FIXTURE(Fixture, "a parked upload goes on without reading its bytes ag
   auto upload = app.begin_upload(Algorithm::Sha256);
   REQUIRE(upload.value().append(text::bytes_of("hel")).ok());
   const UploadId id = upload.value().id();
-  upload.value().park();
+  REQUIRE(upload.value().park().ok());
   // Were they read again, this would be noticed; who parked trusts that nobody else writes.
   scratch.write("repositories/library/app/_uploads/" + id.str() + "/data", "XXX");
   auto resumed = app.resume_upload(id);
@@ -163,14 +163,14 @@ TEST_CASE_FIXTURE(Fixture, "an upload goes on after a restart, and when another 
   auto upload = app.begin_upload(Algorithm::Sha256);
   REQUIRE(upload.value().append(text::bytes_of("h")).ok());
   const UploadId id = upload.value().id();
-  upload.value().park();
+  REQUIRE(upload.value().park().ok());
 
   Store restarted(scratch.driver(), observe::ErrorLog());
   {
     auto resumed = restarted.repository(app.name()).resume_upload(id);
     REQUIRE(resumed.ok());
     REQUIRE(resumed.value().append(text::bytes_of("el")).ok());
-    resumed.value().park();
+    REQUIRE(resumed.value().park().ok());
   }
   CHECK(app.upload_size(id).value() == 3);
   auto resumed = app.resume_upload(id);  // has a parked state of its own, which is out of date

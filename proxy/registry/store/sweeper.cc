@@ -1,0 +1,72 @@
+#include "registry/store/sweeper.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <set>
+
+#include "base/text.h"
+#include "registry/store/files.h"
+
+namespace caisson::registry::store {
+
+Result<void> Sweeper::remove(std::span<const Key> folders) {
+  if (folders.empty()) return {};
+  const std::string place = Layout::removed().path() + '/' + text::to_hex(random_bytes());
+  if (auto made = made_.make(place); !made.ok()) return made;
+  std::set<std::string_view> parents;
+  std::size_t number = 0;
+  for (const Key& folder : folders) {
+    if (auto taken = take_away(folder.path(), place + '/' + std::to_string(number++)); !taken.ok()) return taken;
+    parents.insert(parent_of(folder.path()));
+  }
+  for (const std::string_view parent : parents) {
+    auto synced = sync_folder(root_, std::string(parent));
+    if (!synced.ok() && synced.error().code != ErrorCode::NotFound) return synced;
+  }
+  sweep_soon();
+  return {};
+}
+
+Result<void> Sweeper::take_away(const std::string& folder, const std::string& to) {
+  if (::renameat(root_.get(), folder.c_str(), root_.get(), to.c_str()) == 0 || errno == ENOENT) return {};
+  // A repository may lie on a disk of its own: there it goes piece by piece.
+  if (errno == EXDEV) return remove_tree(root_, folder);
+  return system_error(errno, "remove \"" + folder + '"');
+}
+
+void Sweeper::sweep_soon() {
+  const std::lock_guard lock(mutex_);
+  is_wanted_ = true;
+  if (!thread_.joinable()) {
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  }
+  wanted_.notify_one();
+}
+
+void Sweeper::run(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (wanted_.wait(lock, stop, [this] { return is_wanted_; })) {
+    is_wanted_ = false;
+    lock.unlock();
+    sweep(stop);
+    lock.lock();
+  }
+}
+
+// Errors are passed over: what stays takes room, no more, and goes the next time.
+void Sweeper::sweep(const std::stop_token& stop) {
+  const std::string removed = Layout::removed().path();
+  auto places = list_folder(root_, removed);
+  if (!places.ok()) return;
+  for (const FolderEntry& place : places.value()) {
+    auto trees = list_folder(root_, removed + '/' + place.name);
+    if (!trees.ok()) continue;
+    for (const FolderEntry& tree : trees.value()) {
+      if (stop.stop_requested()) return;
+      (void)remove_tree(root_, removed + '/' + place.name + '/' + tree.name);
+    }
+    (void)remove_tree(root_, removed + '/' + place.name);
+  }
+}
+
+}  // namespace caisson::registry::store
