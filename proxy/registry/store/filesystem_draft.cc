@@ -106,14 +106,22 @@ Result<DraftStatus> FilesystemDraft::status(const Fd& root, const std::string& f
   }
   auto data = open_file(root, folder + "/data", O_RDONLY);
   if (!data.ok()) return data.error().code == ErrorCode::NotFound ? Result(status) : std::move(data).error();
+  auto lock = open_file(root, folder + "/lock", O_RDONLY);
+  if (!lock.ok() && lock.error().code != ErrorCode::NotFound) return std::move(lock).error();
+  std::optional<DraftNote> note = DraftNote();  // registry:2 makes none
+  std::optional<FileLock> held;
+  if (lock.ok()) {
+    // Not in the middle of a write.
+    auto locked = FileLock::share(lock.value());
+    if (!locked.ok()) return std::move(locked).error();
+    held.emplace(std::move(locked).value());
+    auto read = read_note(lock.value());
+    if (!read.ok()) return std::move(read).error();
+    note = read.value();
+  }
   auto size = size_of(data.value());
   if (!size.ok()) return std::move(size).error();
-  status.size = size.value();
-  auto lock = open_file(root, folder + "/lock", O_RDONLY);
-  if (!lock.ok()) return lock.error().code == ErrorCode::NotFound ? Result(status) : std::move(lock).error();
-  auto note = read_note(lock.value());
-  if (!note.ok()) return std::move(note).error();
-  status.size = trusted_size(note.value(), size.value());
+  status.size = trusted_size(note, size.value());
   return status;
 }
 

@@ -1,5 +1,8 @@
 #include "registry/store/sweeper.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <set>
@@ -11,12 +14,13 @@ namespace caisson::registry::store {
 
 Result<void> Sweeper::remove(std::span<const Key> folders) {
   if (folders.empty()) return {};
-  const std::string place = Layout::removed().path() + '/' + text::to_hex(random_bytes());
+  const std::string place = Layout::removed().path();
+  const std::string prefix = place + '/' + text::to_hex(random_bytes()) + '-';
   if (auto made = made_.make(place); !made.ok()) return made;
   std::set<std::string_view> parents;
   std::size_t number = 0;
   for (const Key& folder : folders) {
-    if (auto taken = take_away(folder.path(), place + '/' + std::to_string(number++)); !taken.ok()) return taken;
+    if (auto taken = take_away(folder.path(), prefix + std::to_string(number++)); !taken.ok()) return taken;
     parents.insert(parent_of(folder.path()));
   }
   for (const std::string_view parent : parents) {
@@ -28,10 +32,13 @@ Result<void> Sweeper::remove(std::span<const Key> folders) {
 }
 
 Result<void> Sweeper::take_away(const std::string& folder, const std::string& to) {
-  if (::renameat(root_.get(), folder.c_str(), root_.get(), to.c_str()) == 0 || errno == ENOENT) return {};
+  if (::renameat(root_.get(), folder.c_str(), root_.get(), to.c_str()) == 0) return {};
   // A repository may lie on a disk of its own: there it goes piece by piece.
   if (errno == EXDEV) return remove_tree(root_, folder);
-  return system_error(errno, "remove \"" + folder + '"');
+  const int problem = errno;
+  // It was not there; or is it the place for it that is not there any more?
+  if (problem == ENOENT && ::faccessat(root_.get(), folder.c_str(), F_OK, 0) != 0 && errno == ENOENT) return {};
+  return Error{ErrorCode::Io, system_error(problem, "remove \"" + folder + '"').what};
 }
 
 void Sweeper::sweep_soon() {
@@ -56,16 +63,11 @@ void Sweeper::run(const std::stop_token& stop) {
 // Errors are passed over: what stays takes room, no more, and goes the next time.
 void Sweeper::sweep(const std::stop_token& stop) {
   const std::string removed = Layout::removed().path();
-  auto places = list_folder(root_, removed);
-  if (!places.ok()) return;
-  for (const FolderEntry& place : places.value()) {
-    auto trees = list_folder(root_, removed + '/' + place.name);
-    if (!trees.ok()) continue;
-    for (const FolderEntry& tree : trees.value()) {
-      if (stop.stop_requested()) return;
-      (void)remove_tree(root_, removed + '/' + place.name + '/' + tree.name);
-    }
-    (void)remove_tree(root_, removed + '/' + place.name);
+  auto trees = list_folder(root_, removed);
+  if (!trees.ok()) return;
+  for (const FolderEntry& tree : trees.value()) {
+    if (stop.stop_requested()) return;
+    (void)remove_tree(root_, removed + '/' + tree.name);
   }
 }
 

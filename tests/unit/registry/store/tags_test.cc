@@ -71,9 +71,9 @@ TEST_CASE_FIXTURE(Fixture, "what is removed is taken apart aside, and nothing is
 
 TEST_CASE_FIXTURE(Fixture, "what a process that died had left aside goes with the next removal") {
   push("one", {tag("a")});
-  scratch.write("_removed/0123/0/current/link", "x");
+  scratch.write("_removed/0123-0/current/link", "x");
   REQUIRE(app.delete_tag(tag("a")).ok());
-  const auto left = scratch.v2("_removed/0123");
+  const auto left = scratch.v2("_removed/0123-0");
   for (int i = 0; i < 1000 && std::filesystem::exists(left); ++i) {
     const timespec moment{0, 10'000'000};
     ::nanosleep(&moment, nullptr);
