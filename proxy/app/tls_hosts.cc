@@ -79,7 +79,7 @@ tls::ServerParameters parameters_of(const VirtualHost& host, const TlsShared* sh
   }
   p.clients = client_verification_of(settings);
   if (settings.session_timeout) {
-    p.session_timeout = std::chrono::duration_cast<std::chrono::seconds>(*settings.session_timeout);
+    p.session_timeout = *settings.session_timeout;
   }
   p.session_tickets = settings.session_tickets.value_or(true);
   if (shared != nullptr) {

@@ -93,6 +93,18 @@ Result<void> set_worker_connections(Loader& loader, const Directive& d) {
   return {};
 }
 
+// worker_cpu_affinity auto [MASK] | MASK...; the kernel places threads well by itself.
+Result<void> check_affinity(Loader& loader, const Directive& d) {
+  if (Result<void> first = rules::check_once(loader, d); !first.ok()) return first;
+  for (std::size_t i = d.args[0] == "auto" ? 1 : 0; i < d.args.size(); ++i) {
+    const std::size_t wrong = d.args[i].find_last_not_of("01 ");
+    if (wrong == std::string::npos) continue;
+    return config::error_at(d.at,
+                            std::string("invalid character \"") + d.args[i][wrong] + "\" in \"worker_cpu_affinity\"");
+  }
+  return {};
+}
+
 // worker_priority [-]NUMBER;
 Result<void> check_priority(Loader& loader, const Directive& d) {
   if (Result<void> first = rules::check_once(loader, d); !first.ok()) return first;
@@ -166,12 +178,11 @@ Result<void> set_keepalive_timeout(Loader& loader, const Directive& d) {
 Result<void> set_large_buffers(Loader& loader, const Directive& d) {
   auto& settings = loader.level().own<ServerSettings>();
   if (settings.large_header_buffers) return config::config_error(d, "is duplicate");
-  const auto count = config::number_arg(d, 0);
-  if (!count.ok()) return count.error();
-  const auto size = config::size_arg(d, 1);
-  if (!size.ok()) return size.error();
-  settings.large_header_buffers = count.value();
-  settings.large_header_buffer_size = size.value();
+  const auto count = config::parse_number(d.args[0]);
+  const auto size = config::parse_size(d.args[1]);
+  if (count.value_or(0) == 0 || size.value_or(0) == 0) return config::config_error(d, "invalid value");
+  settings.large_header_buffers = count;
+  settings.large_header_buffer_size = size;
   return {};
 }
 
@@ -195,10 +206,11 @@ Result<void> read_types(Loader& loader, const Directive& d) {
 Result<void> set_server_tokens(Loader& loader, const Directive& d) {
   auto& tokens = loader.level().own<CoreSettings>().server_tokens;
   if (tokens) return config::config_error(d, "is duplicate");
-  if (d.args[0] != "on" && d.args[0] != "off" && d.args[0] != "build") {
-    return config::error_at(d.at, "invalid value \"" + d.args[0] + "\" in \"server_tokens\" directive");
+  const std::string value = text::lowered(d.args[0]);
+  if (value != "on" && value != "off" && value != "build") {
+    return config::error_at(d.at, "invalid value \"" + d.args[0] + '"');
   }
-  tokens = d.args[0];
+  tokens = value;
   return {};
 }
 
@@ -238,7 +250,7 @@ constexpr std::array directives = {
     DirectiveSpec{"daemon", rules::Main, 1, 1, none, &rules::set_flag<&ProcessSettings::daemon>},
     DirectiveSpec{"master_process", rules::Main, 1, 1, none, &rules::set_flag<&ProcessSettings::master_process>},
     DirectiveSpec{"worker_connections", rules::Events, 1, 1, none, &set_worker_connections},
-    DirectiveSpec{"worker_cpu_affinity", rules::Main, 1, rules::any_number, none, nullptr},
+    DirectiveSpec{"worker_cpu_affinity", rules::Main, 1, rules::any_number, none, &check_affinity, tuning},
     DirectiveSpec{"worker_priority", rules::Main, 1, 1, none, &check_priority, tuning},
     DirectiveSpec{"pcre_jit", rules::Main, 1, 1, none, rules::check_flag, tuning},
     DirectiveSpec{"use", rules::Events, 1, 1, none, &check_event_method, tuning},

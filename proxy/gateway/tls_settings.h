@@ -29,7 +29,7 @@ struct TlsSettings {
   std::optional<std::string> ecdh_curve;
   std::optional<File> dhparam;
   std::optional<bool> shared_session_cache;  // false: off or none
-  std::optional<std::chrono::milliseconds> session_timeout;
+  std::optional<std::chrono::seconds> session_timeout;
   std::optional<bool> session_tickets;
   enum class VerifyClient { Off, On, Optional, OptionalNoCa };
   std::optional<VerifyClient> verify_client;

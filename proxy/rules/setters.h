@@ -50,6 +50,10 @@ Result<void> set_milliseconds(Loader& loader, const config::Directive& directive
   return detail::store<Member>(loader, directive, config::milliseconds_arg(directive));
 }
 template <auto Member>
+Result<void> set_seconds(Loader& loader, const config::Directive& directive) {
+  return detail::store<Member>(loader, directive, config::seconds_arg(directive));
+}
+template <auto Member>
 Result<void> set_text(Loader& loader, const config::Directive& directive) {
   return detail::store<Member>(loader, directive, Result<std::string>(directive.args[0]));
 }

@@ -42,9 +42,9 @@ Result<void> add_error_page(Loader& loader, const Directive& d) {
   if (!pages) pages.emplace();
   for (std::size_t i = 0; i < codes; ++i) {
     const auto status = text::to_number(d.args[i]);
-    if (!status || *status < 300 || *status > 599 || *status == 499) {
-      return config::error_at(d.at, *status == 499 ? "value \"499\" must be between 300 and 599, and not 499"
-                                                   : "value \"" + d.args[i] + "\" must be between 300 and 599");
+    if (!status || *status == 499) return config::error_at(d.at, "invalid value \"" + d.args[i] + '"');
+    if (*status < 300 || *status > 599) {
+      return config::error_at(d.at, "value \"" + d.args[i] + "\" must be between 300 and 599");
     }
     pages->emplace(static_cast<unsigned>(*status), page);
     auto& paged = loader.level().own<rules::PagedStatuses>().statuses;

@@ -125,7 +125,7 @@ Result<void> set_expires(Loader& loader, const Directive& d) {
   if (expires) return config::config_error(d, "is duplicate");
   ExpiresSettings::Written written;
   if (d.args.size() == 2) {
-    if (d.args[0] != "modified") return config::error_at(d.at, "invalid value \"" + d.args[0] + '"');
+    if (d.args[0] != "modified") return config::config_error(d, "invalid value");
     written.modified = true;
   }
   Result<rules::Template> when = loader.compile(d.args.back(), d);
@@ -133,7 +133,7 @@ Result<void> set_expires(Loader& loader, const Directive& d) {
   written.when = std::move(when).value();
   if (written.when.constant()) {
     const Result<Expiry> read = parse_expiry(d.args.back(), written.modified);
-    if (!read.ok()) return config::error_at(d.at, read.error().what + " in \"expires\" directive");
+    if (!read.ok()) return config::config_error(d, read.error().what);
   }
   expires = std::move(written);
   return {};

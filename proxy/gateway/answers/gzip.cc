@@ -185,7 +185,7 @@ Result<void> set_power(Loader& loader, const Directive& d) {
       if (!all.empty()) all += power == Most ? ", or " : ", ";
       all += power < 1024 ? std::to_string(power) : std::to_string(power / 1024) + 'k';
     }
-    return config::error_at(d.at, "must be " + all);
+    return config::config_error(d, "must be " + all);
   }
   target = bytes;
   return {};

@@ -83,9 +83,32 @@ Result<void> check_push(Loader& loader, const Directive& d) {
 }
 
 // A directive that was taken out of nginx, which warns and goes on.
+template <const std::string_view& Instead>
 Result<void> obsolete(Loader& loader, const Directive& d) {
-  loader.warn(d.at, "the \"" + d.name + "\" directive is obsolete");
+  loader.warn(
+      d.at, "the \"" + d.name + "\" directive is obsolete, use the \"" + std::string(Instead) + "\" directive instead");
   return {};
+}
+
+constexpr std::string_view header_buffers = "large_client_header_buffers";
+constexpr std::string_view header_timeout = "client_header_timeout";
+constexpr std::string_view idle_timeout = "keepalive_timeout";
+constexpr std::string_view idle_requests = "keepalive_requests";
+
+// thread_pool NAME threads=N [max_queue=N];
+Result<void> check_thread_pool(Loader&, const Directive& d) {
+  bool threads = false;
+  for (std::size_t i = 1; i < d.args.size(); ++i) {
+    const std::string_view parameter = d.args[i];
+    const bool is_threads = parameter.starts_with("threads=");
+    threads = threads || is_threads;
+    if (!is_threads && !parameter.starts_with("max_queue=")) continue;
+    if (config::parse_number(parameter.substr(parameter.find('=') + 1)).value_or(0) > 0) continue;
+    return config::error_at(d.at, "invalid " + std::string(parameter.substr(0, parameter.find('='))) + " value \"" +
+                                      std::string(parameter) + '"');
+  }
+  if (threads) return {};
+  return config::error_at(d.at, "\"thread_pool\" must have \"threads\" parameter");
 }
 
 constexpr std::string_view on_off_always[] = {"off", "on", "always"};
@@ -130,7 +153,7 @@ constexpr auto spooling = without_effect("bodies are streamed and never spooled,
                                              {"read_ahead", rules::check_size},
                                              {"sendfile_max_chunk", rules::check_size},
                                              {"subrequest_output_buffer_size", rules::check_size},
-                                             {"thread_pool", rules::check_nothing, rules::Main, 2, 3},
+                                             {"thread_pool", &check_thread_pool, rules::Main, 2, 3},
                                              {"mp4_buffer_size", rules::check_size},
                                              {"mp4_max_buffer_size", rules::check_size},
                                              {"mp4_start_key_frame", rules::check_flag},
@@ -183,17 +206,17 @@ constexpr auto http2 =
     without_effect("HTTP/1.1 is served", {
                                              {"http2_body_preread_size", rules::check_size, http_server},
                                              {"http2_chunk_size", rules::check_size},
-                                             {"http2_idle_timeout", &obsolete, http_server},
+                                             {"http2_idle_timeout", &obsolete<idle_timeout>, http_server},
                                              {"http2_max_concurrent_pushes", rules::check_number, http_server},
                                              {"http2_max_concurrent_streams", rules::check_number, http_server},
-                                             {"http2_max_field_size", &obsolete, http_server},
-                                             {"http2_max_header_size", &obsolete, http_server},
-                                             {"http2_max_requests", &obsolete, http_server},
+                                             {"http2_max_field_size", &obsolete<header_buffers>, http_server},
+                                             {"http2_max_header_size", &obsolete<header_buffers>, http_server},
+                                             {"http2_max_requests", &obsolete<idle_requests>, http_server},
                                              {"http2_pool_size", rules::check_size, http_server},
                                              {"http2_push", &check_push},
                                              {"http2_push_preload", rules::check_flag},
                                              {"http2_recv_buffer_size", rules::check_size, rules::Http},
-                                             {"http2_recv_timeout", &obsolete, http_server},
+                                             {"http2_recv_timeout", &obsolete<header_timeout>, http_server},
                                              {"http2_streams_index_size", rules::check_number, http_server},
                                          });
 
@@ -215,21 +238,28 @@ constexpr auto user_ids = without_effect("no cookies are made here",
                                              {"userid_service", rules::check_number},
                                          });
 
-// What is harmless as long as it says "off", and otherwise refused with `instead`.
-template <const std::string_view& Instead>
-Result<void> only_off(Loader&, const Directive& d) {
-  if (text::iequals(d.args[0], "off") || d.args[0] == "0") return {};
-  return config::config_error(d, "is supported as \"off\" only", Instead);
+// What is harmless as long as it says "off", and otherwise refused with `instead`; `check` is nginx's own.
+Result<void> only_off(Result<void> checked, const Directive& d, std::string_view instead) {
+  if (!checked.ok() || text::iequals(d.args[0], "off") || d.args[0] == "0") return checked;
+  return config::config_error(d, "is supported as \"off\" only", instead);
 }
 
-constexpr std::string_view no_includes = "bodies stay as they are, since a digest is of their bytes";
-constexpr std::string_view no_cookies = "let the backend make its own cookies";
-constexpr std::string_view whole_ranges = "ranges go to the backend as clients ask for them; take it out";
+constexpr std::string_view user_id_modes[] = {"off", "log", "v1", "on"};
+
+Result<void> ssi(Loader& loader, const Directive& d) {
+  return only_off(rules::check_flag(loader, d), d, "bodies stay as they are, since a digest is of their bytes");
+}
+Result<void> user_id(Loader& loader, const Directive& d) {
+  return only_off(rules::check_words<user_id_modes>(loader, d), d, "let the backend make its own cookies");
+}
+Result<void> slice(Loader& loader, const Directive& d) {
+  return only_off(rules::check_size(loader, d), d, "ranges go to the backend as clients ask for them; take it out");
+}
 
 constexpr std::array off_only = {
-    DirectiveSpec{"ssi", also_if, 1, 1, none, &only_off<no_includes>},
-    DirectiveSpec{"userid", everywhere, 1, 1, none, &only_off<no_cookies>},
-    DirectiveSpec{"slice", everywhere, 1, 1, none, &only_off<whole_ranges>},
+    DirectiveSpec{"ssi", also_if, 1, 1, none, &ssi},
+    DirectiveSpec{"userid", everywhere, 1, 1, none, &user_id},
+    DirectiveSpec{"slice", everywhere, 1, 1, none, &slice},
 };
 
 }  // namespace

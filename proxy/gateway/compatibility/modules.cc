@@ -51,7 +51,8 @@ constexpr std::array<std::string_view, 31> known = {
 };
 
 // load_module FILE;
-Result<void> load_module(Loader&, const Directive& d) {
+Result<void> load_module(Loader& loader, const Directive& d) {
+  if (!loader.root().inner().empty()) return config::config_error(d, "is specified too late");
   std::string_view name = d.args[0];
   name.remove_prefix(name.rfind('/') + 1);  // npos + 1 is 0
   if (name == "ndk_http_module.so") return {};

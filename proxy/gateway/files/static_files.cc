@@ -422,7 +422,7 @@ Result<void> choose(Loader& loader, const Directive& d,
   auto& target = loader.level().own<StaticSettings>().*Member;
   if (target) return config::config_error(d, "is duplicate");
   for (const auto& [name, value] : all) {
-    if (d.args[0] != name) continue;
+    if (!text::iequals(d.args[0], name)) continue;
     target = value;
     return {};
   }

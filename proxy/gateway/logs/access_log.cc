@@ -1,5 +1,6 @@
 #include "gateway/logs/access_log.h"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <functional>
@@ -220,11 +221,26 @@ Result<void> find_formats(Loader& loader, rules::Level& http) {
 constexpr unsigned log_blocks =
     rules::Http | rules::Server | rules::Location | rules::IfInLocation | rules::LimitExcept;
 
+// open_log_file_cache off | max=N [inactive=TIME] [min_uses=N] [valid=TIME];
+Result<void> check_log_cache(Loader& loader, const Directive& d) {
+  for (const std::string_view parameter : d.args) {
+    const auto value = [&](std::string_view name) { return parameter.substr(std::min(name.size(), parameter.size())); };
+    const bool valid = parameter == "off" || (parameter.starts_with("max=") && config::parse_number(value("max="))) ||
+                       (parameter.starts_with("min_uses=") && config::parse_number(value("min_uses="))) ||
+                       (parameter.starts_with("inactive=") && config::parse_seconds(value("inactive="))) ||
+                       (parameter.starts_with("valid=") && config::parse_seconds(value("valid=")));
+    if (!valid) {
+      return config::error_at(d.at, "invalid \"open_log_file_cache\" parameter \"" + std::string(parameter) + '"');
+    }
+  }
+  return rules::check_once(loader, d);
+}
+
 constexpr std::array directives = {
     DirectiveSpec{"log_format", rules::Http, 2, rules::any_number, DirectiveSpec::Body::None, &add_format},
     DirectiveSpec{"access_log", log_blocks, 1, 6, DirectiveSpec::Body::None, &add_access_log},
     DirectiveSpec{"open_log_file_cache", rules::Http | rules::Server | rules::Location, 1, 4, DirectiveSpec::Body::None,
-                  rules::check_once, "logs stay open"},
+                  &check_log_cache, "logs stay open"},
 };
 
 }  // namespace
