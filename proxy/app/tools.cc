@@ -8,6 +8,7 @@
 
 #include "app/caisson.h"
 #include "app/container/entry.h"
+#include "app/container/health.h"
 #include "app/list_directives.h"
 #include "auth/htpasswd_tool.h"
 
@@ -24,6 +25,7 @@ std::optional<int> run_tool(std::span<const char* const> argv) {
   }
   const std::vector<std::string> args(argv.begin() + 2, argv.end());
   if (tool == "container") return container::enter(args);
+  if (tool == "health") return container::check_health(std::cerr);
   if (tool != "htpasswd") return std::nullopt;
   return auth::htpasswd_main(args, auth::ask_on_standard_input, std::cout, std::cerr);
 }

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "app/container/entry.h"
+#include "app/container/health.h"
 
 using namespace caisson;
 using namespace caisson::app::container;
@@ -145,4 +146,27 @@ TEST_CASE("a command decides, as the entry points of both images complete it") {
   CHECK(chosen({"--version"}).command == Words{"registry", "--version"});
   CHECK(chosen({"registry", "serve", "x"}).of == Place::Of::Registry);
   CHECK(chosen({"htpasswd", "-nbB", "a", "b"}).of == Place::Of::Another);
+}
+
+TEST_CASE("the listening sockets of a process, out of the kernel's table") {
+  const std::string table =
+      "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+      "   0: 00000000:01BB 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 101 1 0 100 0\n"
+      "   1: 0100007F:1388 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 102 1 0 100 0\n"
+      "   2: 0100007F:1388 0100007F:D431 01 00000000:00000000 00:00000000 00000000     0        0 103 1 0 100 0\n"
+      "   3: 0100007F:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 104 1 0 100 0\n";
+  const auto texts = [](const std::vector<net::Address>& addresses) {
+    Words all;
+    for (const net::Address& address : addresses) all.push_back(address.text());
+    return all;
+  };
+  CHECK(texts(listening(table, {101, 102, 103})) == Words{"0.0.0.0:443", "127.0.0.1:5000"});
+  const std::string table6 =
+      "   0: 00000000000000000000000000000000:1388 00000000000000000000000000000000:0000 0A 00000000:00000000 "
+      "00:00000000 00000000     0        0 201 1 0 100 0\n"
+      "   1: 00000000000000000000000001000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 "
+      "00:00000000 00000000     0        0 202 1 0 100 0\n";
+  CHECK(texts(listening(table6, {201, 202})) == Words{"[::]:5000", "[::1]:80"});
+  CHECK(listening("", {101}).empty());
+  CHECK(listening("x\n0: zz 0 0A 0 0 0 0 0 101\n", {101}).empty());
 }
