@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
+#include <ctime>
 
 #include "registry/store/files.h"
 
@@ -23,8 +25,26 @@ Result<void> top_down(const std::string& path, Visit visit) {
   }
 }
 
+// The time that folders made from now on have as their birth is later than one this old.
+constexpr std::int64_t settled_seconds = 2;
+
+// Inode number and time of birth, for a folder so old that none made later can have both. Empty where the file system
+// keeps no times of birth.
+Result<std::string> birth_of(const Fd& root, const std::string& path) {
+  struct statx status {};
+  if (::statx(root.get(), path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME, &status) != 0) {
+    return system_error(errno, "find folder \"" + path + '"');
+  }
+  const bool known = (status.stx_mask & STATX_BTIME) != 0 && (status.stx_mask & STATX_INO) != 0;
+  if (!known || status.stx_btime.tv_sec + settled_seconds > std::time(nullptr)) return std::string();
+  return std::to_string(status.stx_dev_major) + ':' + std::to_string(status.stx_dev_minor) + ':' +
+         std::to_string(status.stx_ino) + ':' + std::to_string(status.stx_btime.tv_sec) + '.' +
+         std::to_string(status.stx_btime.tv_nsec);
+}
+
 // What tells a folder from every other that ever had its name: inode number and generation, as the file system puts
-// them. Empty where it has none (some overlays), or where a sandbox forbids to ask: then nothing is remembered.
+// them, or what comes near where a sandbox forbids to ask (Docker's does) or a file system has none. Empty: nothing
+// does, and nothing is remembered.
 Result<std::string> handle_of(const Fd& root, const std::string& path) {
   alignas(file_handle) std::array<char, sizeof(file_handle) + MAX_HANDLE_SZ> buffer{};
   auto* const handle = reinterpret_cast<file_handle*>(buffer.data());
@@ -35,7 +55,7 @@ Result<std::string> handle_of(const Fd& root, const std::string& path) {
            std::string(buffer.data() + sizeof(file_handle), handle->handle_bytes);
   }
   if (errno == ENOENT || errno == ENOTDIR) return system_error(errno, "find folder \"" + path + '"');
-  return std::string();
+  return birth_of(root, path);  // a sandbox forbids to ask for what is not there, too
 }
 
 }  // namespace

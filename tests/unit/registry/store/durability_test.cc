@@ -54,6 +54,8 @@ class Disk {
   // Bytes that writes may still take until the disk is full; -1: no limit.
   long room = -1;
   int sync_error = 0;
+  // Docker's sandbox forbids name_to_handle_at().
+  bool handles_forbidden = false;
 
  private:
   std::set<std::string> loose_names_;
@@ -111,6 +113,15 @@ ssize_t pwrite(int fd, const void* bytes, size_t count, off_t offset) {
   if (disk->room > 0) disk->room -= written;
   disk->written(path_of(fd));
   return written;
+}
+
+int name_to_handle_at(int folder, const char* path, file_handle* handle, int* mount, int flags) noexcept {
+  static auto* const call = real<int(int, const char*, file_handle*, int*, int)>("name_to_handle_at");
+  if (Disk* disk = watched; disk != nullptr && disk->handles_forbidden) {
+    errno = EPERM;
+    return -1;
+  }
+  return call(folder, path, handle, mount, flags);
 }
 
 int mkdirat(int folder, const char* path, mode_t mode) noexcept {
@@ -197,6 +208,16 @@ TEST_CASE_FIXTURE(Fixture,
   }
   REQUIRE(upload_of("hello").commit(digest).ok());
   CHECK(watch.disk.holds(path(Layout::blob_data(digest))));
+}
+
+TEST_CASE_FIXTURE(Fixture, "where a sandbox forbids to ask for handles, folders are made and on disk all the same") {
+  watch.disk.handles_forbidden = true;
+  const Digest digest = sha256("hello");
+  REQUIRE(upload_of("hello").commit(digest).ok());
+  REQUIRE(app.put_manifest(sha256("{}"), "{}", {}, {tag("v1")}).ok());
+  CHECK(watch.disk.holds(path(Layout::blob_data(digest))));
+  CHECK(watch.disk.holds(path(Layout::layer_link(app.name(), digest))));
+  CHECK(watch.disk.holds(path(Layout::tag_current_link(app.name(), tag("v1")))));
 }
 
 TEST_CASE_FIXTURE(Fixture, "a manifest and its tag are on disk before they are acknowledged, content first") {
