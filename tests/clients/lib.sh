@@ -126,7 +126,7 @@ $(cat "$work/logs/$name.log")"
 at_end() { :; } # what a test has to tidy up beside its processes and its folder
 
 clean_up() {
-  local verdict=$? name file
+  local verdict=${1:-$?} name file
   trap - EXIT ERR
   if [[ $verdict == 0 && -n ${pid_of[gate]:-} ]]; then (stop gate) || verdict=1; fi # it looks for crashes
   set +e

@@ -84,6 +84,9 @@ net::Address reachable(const net::Address& address) {
 Result<void> ask(const net::Address& address, Clock::time_point deadline) {
   const std::string name = address.text();
   const Fd socket(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+  // Where the queue of the listening socket is full, connect() waits; this limits it, too.
+  const timeval limit{patience.count(), 0};
+  if (socket) ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   if (!socket || ::connect(socket.get(), address.get(), address.size()) != 0) {
     return system_error(errno, "connect() to " + name);
   }
