@@ -132,7 +132,27 @@ void Socket::reset_on_close() noexcept {
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
-async::Task<Result<Fd>> connect(Address to, Milliseconds limit) {
+namespace {
+
+// 0, or the error of the call that is named.
+int bind_to(int fd, const LocalEnd& from, const char*& call) {
+  const int on = 1;
+  if (from.transparent) {
+    call = "setsockopt(IP_TRANSPARENT)";
+    const bool v6 = from.address.family() == AF_INET6;
+    const int outcome = v6 ? ::setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &on, sizeof on)
+                           : ::setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof on);
+    if (outcome != 0) return errno;
+  }
+  // The port is chosen at connect(), when the other end is known, too: more than one connection may have it.
+  if (from.address.port() == 0) ::setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  call = "bind()";
+  return ::bind(fd, from.address.get(), from.address.size()) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+async::Task<Result<Fd>> connect(Address to, Milliseconds limit, std::optional<LocalEnd> from) {
   const auto failed = [](const char* call, int error_number) {
     return Error{ErrorCode::Io, std::string(call) + " failed (" + errno_text(error_number) + ')'};
   };
@@ -141,6 +161,11 @@ async::Task<Result<Fd>> connect(Address to, Milliseconds limit) {
   if (!to.is_unix()) {
     set_no_delay(fd.get());
     set_keepalive(fd.get());
+  }
+  const char* call = nullptr;
+  if (from) {
+    if (const int error_number = bind_to(fd.get(), *from, call); error_number != 0)
+      co_return failed(call, error_number);
   }
   if (::connect(fd.get(), to.get(), to.size()) == 0) co_return std::move(fd);
   if (errno != EINPROGRESS) co_return failed("connect()", errno);

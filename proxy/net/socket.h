@@ -51,9 +51,16 @@ class Socket {
   std::size_t moved_this_turn_ = 0;
 };
 
+// Where a connection comes from; its port may be 0. `transparent`: the address need not be one of this machine's
+// (IP_TRANSPARENT, which takes rights).
+struct LocalEnd {
+  Address address;
+  bool transparent = false;
+};
+
 // Connects. The error is nginx's: "connect() failed (111: Connection refused)". Throws async::TimedOut, Cancelled.
 // TCP sockets come with TCP_NODELAY and keep-alive.
-async::Task<Result<Fd>> connect(Address to, Milliseconds limit);
+async::Task<Result<Fd>> connect(Address to, Milliseconds limit, std::optional<LocalEnd> from = std::nullopt);
 
 // Small writes go out at once. No effect on unix sockets.
 void set_no_delay(int fd) noexcept;

@@ -20,10 +20,34 @@ BioHandle bio_over(const std::string& text) {
   return BioHandle(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
+// What a key is opened with, one password after the other.
+struct Passwords {
+  const std::string* next = nullptr;  // null: none
+  bool asked = false;
+};
+
 // Instead of OpenSSL's own, which asks at the terminal.
-int no_password(char*, int, int, void* asked) {
-  *static_cast<bool*>(asked) = true;
-  return -1;
+int give_password(char* into, int size, int, void* passwords) {
+  auto& given = *static_cast<Passwords*>(passwords);
+  given.asked = true;
+  if (given.next == nullptr || given.next->size() > static_cast<std::size_t>(size)) return -1;
+  given.next->copy(into, given.next->size());
+  return static_cast<int>(given.next->size());
+}
+
+KeyHandle read_key(const CertificatePem& pem, Passwords& passwords) {
+  const auto with = [&](const std::string* password) {
+    ERR_clear_error();
+    passwords.next = password;
+    const BioHandle key = bio_over(pem.key);
+    return KeyHandle(PEM_read_bio_PrivateKey(key.get(), nullptr, &give_password, &passwords));
+  };
+  if (pem.passwords.empty()) return with(nullptr);
+  KeyHandle key;
+  for (const std::string& password : pem.passwords) {
+    if (!key) key = with(&password);
+  }
+  return key;
 }
 
 Error cannot_load(const char* what, const std::string& path, const char* call, const char* needed) {
@@ -52,13 +76,13 @@ Result<Certificate> Certificate::load(const CertificatePem& pem) {
   }
   ERR_clear_error();
 
-  bool password_asked = false;
-  const BioHandle key = bio_over(pem.key);
-  result.key_.reset(PEM_read_bio_PrivateKey(key.get(), nullptr, &no_password, &password_asked));
+  Passwords passwords;
+  result.key_ = read_key(pem, passwords);
   if (!result.key_) {
     return cannot_load("certificate key", pem.key_path, "PEM_read_bio_PrivateKey()",
-                       password_asked ? "; the key needs a password, take it off with: openssl pkey -in KEY -out NEWKEY"
-                                      : "; the file must hold the private key in PEM form");
+                       passwords.asked
+                           ? "; the key needs a password, take it off with: openssl pkey -in KEY -out NEWKEY"
+                           : "; the file must hold the private key in PEM form");
   }
   ERR_clear_error();  // reading a key leaves the decoders' attempts behind
   if (X509_check_private_key(result.leaf(), result.key()) != 1) {

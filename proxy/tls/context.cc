@@ -6,6 +6,7 @@
 #include <openssl/sha.h>
 
 #include "base/text.h"
+#include "tls/client_sessions.h"
 #include "tls/errors.h"
 #include "tls/server_state.h"
 
@@ -62,6 +63,53 @@ Result<void> use_dhparam(SSL_CTX* context, const ServerParameters& parameters) {
     return ssl_call_failed("SSL_CTX_set0_tmp_dh_pkey(\"" + parameters.dhparam_path + "\")");
   }
   group.release();
+  return {};
+}
+
+// Whom a client trusts. ngx_ssl_trusted_certificate, ngx_ssl_crl
+Result<void> verify_server(SSL_CTX* context, const ClientParameters& parameters) {
+  if (!parameters.verify) return {};
+  if (parameters.trusted.empty()) {
+    return Error{ErrorCode::BadConfig, "no proxy_ssl_trusted_certificate for proxy_ssl_verify"};
+  }
+  X509_STORE* const store = SSL_CTX_get_cert_store(context);
+  const BioHandle bio(BIO_new_mem_buf(parameters.trusted.data(), static_cast<int>(parameters.trusted.size())));
+  std::size_t count = 0;
+  while (const X509Handle trusted{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
+    X509_STORE_add_cert(store, trusted.get());
+    ++count;
+  }
+  if (count == 0) return ssl_call_failed("SSL_CTX_load_verify_locations(\"" + parameters.trusted_path + "\")");
+  ERR_clear_error();  // the end of the text counts as one
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_verify_depth(context, parameters.verify_depth);
+  if (parameters.revoked.empty()) return {};
+
+  const BioHandle revoked(BIO_new_mem_buf(parameters.revoked.data(), static_cast<int>(parameters.revoked.size())));
+  std::size_t lists = 0;
+  while (const std::unique_ptr<X509_CRL, FreeWith<&X509_CRL_free>> list{
+      PEM_read_bio_X509_CRL(revoked.get(), nullptr, nullptr, nullptr)}) {
+    X509_STORE_add_crl(store, list.get());
+    ++lists;
+  }
+  if (lists == 0) return ssl_call_failed("X509_LOOKUP_load_file(\"" + parameters.revoked_path + "\")");
+  ERR_clear_error();
+  X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+  return {};
+}
+
+// ngx_ssl_conf_commands
+Result<void> run_conf_commands(SSL_CTX* context, const std::vector<std::pair<std::string, std::string>>& commands) {
+  if (commands.empty()) return {};
+  const std::unique_ptr<SSL_CONF_CTX, FreeWith<&SSL_CONF_CTX_free>> runner(SSL_CONF_CTX_new());
+  SSL_CONF_CTX_set_flags(
+      runner.get(), SSL_CONF_FLAG_FILE | SSL_CONF_FLAG_CLIENT | SSL_CONF_FLAG_CERTIFICATE | SSL_CONF_FLAG_SHOW_ERRORS);
+  SSL_CONF_CTX_set_ssl_ctx(runner.get(), context);
+  for (const auto& [name, value] : commands) {
+    if (SSL_CONF_cmd(runner.get(), name.c_str(), value.c_str()) > 0) continue;
+    return ssl_call_failed("SSL_CONF_cmd(\"" + name + "\", \"" + value + "\")");
+  }
+  if (SSL_CONF_CTX_finish(runner.get()) != 1) return ssl_call_failed("SSL_CONF_finish()");
   return {};
 }
 
@@ -201,22 +249,21 @@ Result<ClientContext> ClientContext::make(const ClientParameters& parameters) {
   if (context == nullptr) return ssl_call_failed("SSL_CTX_new()");
   set_common(context, parameters.protocols);
   if (auto done = set_ciphers(context, parameters.ciphers); !done.ok()) return std::move(done).error();
-  if (!parameters.verify) return result;
-
-  if (parameters.trusted.empty()) {
-    return Error{ErrorCode::BadConfig, "no proxy_ssl_trusted_certificate for proxy_ssl_verify"};
+  if (parameters.certificate) {
+    if (auto done = use_certificate(context, *parameters.certificate); !done.ok()) return std::move(done).error();
   }
-  const BioHandle bio(BIO_new_mem_buf(parameters.trusted.data(), static_cast<int>(parameters.trusted.size())));
-  std::size_t count = 0;
-  while (const X509Handle trusted{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
-    X509_STORE_add_cert(SSL_CTX_get_cert_store(context), trusted.get());
-    ++count;
-  }
-  if (count == 0) return ssl_call_failed("SSL_CTX_load_verify_locations(\"" + parameters.trusted_path + "\")");
-  ERR_clear_error();  // the end of the text counts as one
-  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-  SSL_CTX_set_verify_depth(context, parameters.verify_depth);
+  if (auto done = verify_server(context, parameters); !done.ok()) return std::move(done).error();
+  if (parameters.session_reuse) keep_client_sessions(context);
+  if (auto done = run_conf_commands(context, parameters.conf_commands); !done.ok()) return std::move(done).error();
   return result;
+}
+
+ClientContext ClientContext::share() const {
+  ClientContext another;
+  SSL_CTX_up_ref(context_.get());
+  another.context_.reset(context_.get());
+  another.verify_ = verify_;
+  return another;
 }
 
 }  // namespace caisson::tls

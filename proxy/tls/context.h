@@ -9,8 +9,10 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -91,8 +93,13 @@ struct ClientParameters {
   std::string ciphers = "DEFAULT";
   bool verify = false;
   int verify_depth = 1;
-  std::string trusted;       // PEM text of proxy_ssl_trusted_certificate
-  std::string trusted_path;  // for messages
+  std::string trusted;                                             // PEM text of proxy_ssl_trusted_certificate
+  std::string trusted_path;                                        // for messages
+  std::string revoked;                                             // PEM text of proxy_ssl_crl; empty: none
+  std::string revoked_path;                                        // for messages
+  std::optional<CertificatePem> certificate;                       // to show to backends that ask for one
+  std::vector<std::pair<std::string, std::string>> conf_commands;  // SSL_CONF_cmd(3), in order
+  bool session_reuse = true;
 };
 
 class ClientContext {
@@ -101,6 +108,8 @@ class ClientContext {
 
   SSL_CTX* get() const noexcept { return context_.get(); }
   bool verifies() const noexcept { return verify_; }
+  // Another share in the same SSL_CTX.
+  ClientContext share() const;
 
  private:
   ClientContext() = default;

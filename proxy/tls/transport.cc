@@ -1,4 +1,5 @@
 #include "tls/transport.h"
+#include "tls/client_sessions.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -75,6 +76,7 @@ TlsTransport::TlsTransport(async::Loop& loop, Fd fd, const ClientContext& contex
     : wire_(std::make_unique<Wire>(loop, std::move(fd))) {
   begin(context.get());
   SSL_set_connect_state(ssl_.get());
+  if (!peer.session_key.empty()) resume_client_session(ssl_.get(), peer.session_key);
   if (!peer.server_name.empty() && !is_ip(peer.server_name)) {
     SSL_set_tlsext_host_name(ssl_.get(), peer.server_name.c_str());
     facts_.server_name = peer.server_name;

@@ -36,6 +36,7 @@ struct Facts {
 struct PeerName {
   std::string server_name;  // sent as SNI (proxy_ssl_server_name on); empty: none. An IP address is never sent.
   std::string verify_name;  // what the certificate must be for, where the context verifies: a DNS name or an IP address
+  std::string session_key = {};  // whose session may be resumed; empty: nobody's
 };
 
 // Waits for the first byte and tells whether it begins a TLS handshake; nothing is taken from the socket. A client that

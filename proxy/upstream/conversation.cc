@@ -102,7 +102,7 @@ void Conversation::sent_now() noexcept {
 }
 
 async::Task<void> Conversation::send_body() {
-  body_begun_ = true;
+  attempt_.body_begun = true;
   const http::BodySize size = exchange_.body().size();
   std::uint64_t sent = 0;
   bool taken = true;
@@ -165,7 +165,7 @@ async::Task<http::h1::ParsedResponse> Conversation::receive_head() {
 async::Task<void> Conversation::receive() {
   http::h1::ParsedResponse response = co_await receive_head();
   const unsigned status = response.head.status;
-  attempt_.head = since(begun_);
+  attempt_.head = attempt_.age();
   const bool upgrade = status == 101;
   if (upgrade && (!wants_upgrade() || has_body() || !exchange_.can_upgrade())) {
     throw invalid("upstream sent unexpected status code 101", reading_head);
@@ -185,12 +185,13 @@ async::Task<void> Conversation::receive() {
     co_await relay_body(response, *to);
     reusable_ = response.keep_alive && request_whole_ && connection_.clean();
   }
-  attempt_.ended = since(begun_);
+  attempt_.ended = attempt_.age();
   co_await to->finish();
 }
 
 async::Task<void> Conversation::relay_body(const http::h1::ParsedResponse& response, http::BodyWriter& to) {
   http::h1::BodyDecoder decoder(response.body);
+  const auto begun = Clock::now();
   while (!decoder.done()) {
     if (connection_.unread().empty()) {
       co_await to.flush();
@@ -203,11 +204,27 @@ async::Task<void> Conversation::relay_body(const http::h1::ParsedResponse& respo
     if (step.state == http::h1::BodyDecoder::State::Broken) {
       throw broken("upstream sent invalid chunked response", reading_body);
     }
-    if (!step.data.empty()) {
-      attempt_.body += step.data.size();
-      co_await to.write(text::bytes_of(step.data));
-    }
+    if (!step.data.empty()) co_await pass_on(step.data, to, begun);
     connection_.consume(step.consumed);
+  }
+}
+
+// ngx_event_pipe_read_upstream: so many bytes a second, and those of one second ahead.
+async::Task<void> Conversation::pass_on(std::string_view data, http::BodyWriter& to, Clock::time_point begun) {
+  const std::uint64_t rate = settings_.buffering.value_or(true) ? settings_.limit_rate.value_or(0) : 0;
+  while (!data.empty()) {
+    const std::int64_t elapsed = since(begun).count();
+    const std::int64_t next_second = elapsed / 1000 + 1;
+    const std::uint64_t allowed = rate * static_cast<std::uint64_t>(next_second);
+    if (rate != 0 && attempt_.body >= allowed) {
+      co_await to.flush();
+      co_await async::Loop::current().sleep_for(net::Milliseconds(next_second * 1000 - elapsed));
+      continue;
+    }
+    const std::string_view piece = data.substr(0, rate == 0 ? data.size() : allowed - attempt_.body);
+    attempt_.body += piece.size();
+    co_await to.write(text::bytes_of(piece));
+    data.remove_prefix(piece.size());
   }
 }
 

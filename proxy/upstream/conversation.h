@@ -28,8 +28,6 @@ class Conversation {
 
   // Nothing of a response has come.
   bool unanswered() const noexcept { return !parser_.started(); }
-  // The body was asked for: it cannot be had a second time.
-  bool body_begun() const noexcept { return body_begun_; }
   // After run(): the connection is between two messages.
   bool reusable() const noexcept { return reusable_; }
 
@@ -49,6 +47,8 @@ class Conversation {
   async::Task<void> tunnel_up();
 
   enum class Wait { BeforeBlock, InBlock };
+  // Writes a part of the body, no faster than proxy_limit_rate lets it.
+  async::Task<void> pass_on(std::string_view data, http::BodyWriter& to, Clock::time_point begun);
   // More bytes from the backend; false at the end. The idle limit counts from the last byte in either direction.
   async::Task<bool> fill(const char* doing, Wait how);
   net::Milliseconds read_limit() const noexcept;
@@ -60,13 +60,11 @@ class Conversation {
   Connection& connection_;
   Attempt& attempt_;
   const unsigned next_on_;
-  const Clock::time_point begun_ = Clock::now();
   const std::uint64_t sent_before_ = connection_.sent();
   const std::uint64_t received_before_ = connection_.received();
   http::h1::ResponseParser parser_;
-  Clock::time_point last_sent_ = begun_;
+  Clock::time_point last_sent_ = Clock::now();
   bool sending_ = false;  // more of the request is to come
-  bool body_begun_ = false;
   bool request_whole_ = false;
   bool reusable_ = false;
 };

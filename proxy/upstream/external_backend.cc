@@ -57,6 +57,7 @@ class Call {
   async::Task<std::unique_ptr<Connection>> connect(const Peer& peer, std::string key);
   std::string pool_key(const Peer& peer);
   tls::PeerName peer_name();
+  std::optional<net::LocalEnd> local_end(const Peer& peer);
   std::optional<http::Answer> give_up(unsigned status);
   http::Answer nobody();
   bool in_time() const;
@@ -105,8 +106,7 @@ bool Call::in_time() const {
 
 // Asked when no server has an address: another try in a moment may find one.
 http::Answer Call::nobody() {
-  facts_.attempts.emplace_back().address = servers_.name();
-  facts_.attempts.back().status = 503;
+  facts_.add_attempt(servers_.name()).status = 503;
   http::Answer answer = status_only(503);
   answer.headers.add("Retry-After", "5");
   return answer;
@@ -123,7 +123,7 @@ async::Task<std::optional<http::Answer>> Call::run() {
   for (;;) {
     const std::shared_ptr<Peer> peer = walk.next();
     if (!peer) {
-      facts_.attempts.push_back({servers_.name(), 502, {}, {}, {}});
+      facts_.add_attempt(servers_.name()).status = 502;
       log(observe::Level::Error, "no live upstreams while connecting to upstream");
       co_return give_up(502);
     }
@@ -143,7 +143,7 @@ async::Task<std::optional<http::Answer>> Call::run() {
 
 void Call::note(ServerGroup::Walk& walk, const Peer& peer, const Trouble& trouble) {
   using Verdict = ServerGroup::Walk::Verdict;
-  if (trouble.kind == On403 || trouble.kind == On404) {
+  if (trouble.kind == On403 || trouble.kind == On404 || trouble.kind == OwnFault) {
     walk.leave(Verdict::Refused);
     return;
   }
@@ -152,9 +152,7 @@ void Call::note(ServerGroup::Walk& walk, const Peer& peer, const Trouble& troubl
 }
 
 async::Task<Call::Outcome> Call::attempt(const Peer& peer, bool fresh, unsigned next_on) {
-  Attempt& record = facts_.attempts.emplace_back();
-  record.address = peer.text;
-  const auto begun = Clock::now();
+  Attempt& record = facts_.add_attempt(peer.text);
   const bool may_repeat = bodiless_ && (repeatable(exchange_.request().method) || (next_on_ & OnNonIdempotent) != 0);
 
   std::unique_ptr<Connection> connection;
@@ -162,11 +160,12 @@ async::Task<Call::Outcome> Call::attempt(const Peer& peer, bool fresh, unsigned 
   Outcome outcome;
   bool kept = false;
   try {
-    const std::string key = pool_key(peer);
+    std::string key = pool_key(peer);
+    if (const auto from = local_end(peer)) key += ' ' + from->address.text();
     if (!fresh) connection = idle_.take(key, may_repeat ? std::nullopt : std::optional(surely_open));
     kept = connection != nullptr;
     if (!kept) connection = co_await connect(peer, key);
-    record.connected = since(begun);
+    record.connected = record.age();
     conversation.emplace(exchange_, settings_, *connection, record, may_repeat ? next_on : 0);
     co_await conversation->run(head_);
     const bool closing = exchange_.request().headers.lists("Connection", "close");
@@ -174,12 +173,15 @@ async::Task<Call::Outcome> Call::attempt(const Peer& peer, bool fresh, unsigned 
     co_return outcome;
   } catch (const Trouble& trouble) {
     outcome.trouble = trouble;
+  } catch (...) {
+    record.ended = record.age();
+    throw;
   }
-  record.ended = since(begun);
+  record.ended = record.age();
   if (record.status == 0) record.status = outcome.trouble->status;
   if (conversation) {
     outcome.stale = kept && conversation->unanswered() && outcome.trouble->kind == OnError;
-    outcome.repeatable = may_repeat && !conversation->body_begun();
+    outcome.repeatable = may_repeat && !record.body_begun;
   }
   if (!outcome.stale || !outcome.repeatable) log(observe::Level::Error, outcome.trouble->what());
   co_return outcome;
@@ -190,7 +192,7 @@ std::string Call::pool_key(const Peer& peer) {
   if (tls_ == nullptr) return peer.text;
   const tls::PeerName name = peer_name();
   return peer.text + ' ' + std::to_string(reinterpret_cast<std::uintptr_t>(tls_)) + ' ' + name.server_name + ' ' +
-         name.verify_name;
+         name.verify_name + ' ' + tls_->certificate_path(state_);
 }
 
 tls::PeerName Call::peer_name() {
@@ -207,11 +209,23 @@ tls::PeerName Call::peer_name() {
   return peer;
 }
 
+// ngx_http_upstream_set_local: an address that is none is as good as no proxy_bind.
+std::optional<net::LocalEnd> Call::local_end(const Peer& peer) {
+  if (!settings_.bind || !*settings_.bind || peer.address.is_unix()) return std::nullopt;
+  const BindAddress& bind = **settings_.bind;
+  const std::string text = bind.address.expand(state_);
+  if (text.empty()) return std::nullopt;
+  const auto address = BindAddress::parse(text);
+  if (address) return net::LocalEnd{*address, bind.transparent};
+  log(observe::Level::Error, "invalid local address \"" + text + '"');
+  return std::nullopt;
+}
+
 async::Task<std::unique_ptr<Connection>> Call::connect(const Peer& peer, std::string key) {
   const net::Milliseconds limit = settings_.connect_timeout.value_or(default_connect_timeout);
   const char* doing = "connecting to upstream";
   try {
-    Result<Fd> socket = co_await net::connect(peer.address, limit);
+    Result<Fd> socket = co_await net::connect(peer.address, limit, local_end(peer));
     if (!socket.ok()) throw broken(socket.error().what, doing);
     async::Loop& loop = async::Loop::current();
     if (tls_ == nullptr) {
@@ -219,8 +233,11 @@ async::Task<std::unique_ptr<Connection>> Call::connect(const Peer& peer, std::st
       co_return std::make_unique<Connection>(std::move(plain), std::move(key));
     }
     doing = "SSL handshaking to upstream";
-    const tls::PeerName name = peer_name();
-    auto encrypted = std::make_unique<tls::TlsTransport>(loop, std::move(socket).value(), tls_->here(), name);
+    tls::PeerName name = peer_name();
+    name.session_key = key;
+    const Result<tls::ClientContext> context = tls_->here(state_);
+    if (!context.ok()) throw Trouble(OwnFault, 500, context.error().what);
+    auto encrypted = std::make_unique<tls::TlsTransport>(loop, std::move(socket).value(), context.value(), name);
     co_await encrypted->handshake(limit);
     co_return std::make_unique<Connection>(std::move(encrypted), std::move(key));
   } catch (const net::ConnectionLost& lost) {

@@ -1,4 +1,4 @@
-// ngx_http_proxy_module's directives.
+// ngx_http_proxy_module's directives: where a request goes and what it looks like there.
 
 #include <algorithm>
 #include <array>
@@ -23,9 +23,9 @@ Proxying& Proxying::of(Loader& loader) {
   return made;
 }
 
-namespace {
-
 ProxySettings& own(Loader& loader) { return loader.level().own<ProxySettings>(); }
+
+namespace {
 
 Result<void> proxy_pass(Loader& loader, const Directive& d) {
   auto& content = loader.level().own<rules::Content>();
@@ -68,58 +68,31 @@ Result<void> set_header(Loader& loader, const Directive& d) {
   return {};
 }
 
-template <auto Member>
-Result<void> add_name(Loader& loader, const Directive& d) {
-  auto& names = own(loader).*Member;
-  if (!names) names.emplace();
-  names->push_back(d.args[0]);
+// proxy_bind ADDRESS [transparent] | off. ngx_http_upstream_bind_set_slot
+Result<void> bind(Loader& loader, const Directive& d) {
+  auto& bound = own(loader).bind;
+  if (bound) return config::config_error(d, "is duplicate");
+  if (d.args.size() == 1 && d.args[0] == "off") {
+    bound.emplace();
+    return {};
+  }
+  Result<rules::Template> address = loader.compile(d.args[0], d);
+  if (!address.ok()) return std::move(address).error();
+  if (address.value().constant() && !BindAddress::parse(d.args[0])) {
+    return config::error_at(d.at, "invalid address \"" + d.args[0] + '"');
+  }
+  if (d.args.size() == 2 && d.args[1] != "transparent") {
+    return config::error_at(d.at, "invalid parameter \"" + d.args[1] + '"');
+  }
+  bound.emplace(BindAddress{std::move(address).value(), d.args.size() == 2});
   return {};
 }
 
-// PATTERN REPLACEMENT, where the pattern may be a regex: "~..." or "~*...".
-Result<RewriteRule> rewrite_rule(Loader& loader, const Directive& d, bool letters_matter) {
-  RewriteRule rule;
-  std::string_view pattern = d.args[0];
-  if (pattern.starts_with('~')) {
-    pattern.remove_prefix(1);
-    const bool ignored = pattern.starts_with('*') || !letters_matter;
-    if (pattern.starts_with('*')) pattern.remove_prefix(1);
-    Result<rules::Regex> regex =
-        loader.regex(pattern, ignored ? rules::Regex::Case::Ignored : rules::Regex::Case::Sensitive, d);
-    if (!regex.ok()) return std::move(regex).error();
-    rule.pattern = std::move(regex).value();
-  } else {
-    Result<rules::Template> text = loader.compile(pattern, d);
-    if (!text.ok()) return std::move(text).error();
-    rule.pattern = std::move(text).value();
-  }
-  Result<rules::Template> replacement = loader.compile(d.args[1], d);
-  if (!replacement.ok()) return std::move(replacement).error();
-  rule.replacement = std::move(replacement).value();
-  return rule;
-}
-
-template <auto Member>
-Result<void> add_rewrite_rule(Loader& loader, const Directive& d) {
-  auto& rules = own(loader).*Member;
-  if (rules && rules->empty()) return config::config_error(d, "is duplicate");  // "off" stands alone
-  if (d.args.size() == 2) {
-    Result<RewriteRule> rule = rewrite_rule(loader, d, Member == &ProxySettings::redirects);
-    if (!rule.ok()) return std::move(rule).error();
-    if (!rules) rules.emplace();
-    rules->push_back(std::move(rule).value());
-    return {};
-  }
-  if (d.args[0] == "off" && !rules) {
-    rules.emplace();
-    return {};
-  }
-  if (d.args[0] == "default" && Member == &ProxySettings::redirects) {
-    if (!rules) rules.emplace();
-    rules->emplace_back();
-    return {};
-  }
-  return config::error_at(d.at, "invalid parameter \"" + d.args[0] + '"');
+Result<void> store(Loader&, const Directive& d) {
+  if (d.args[0] == "off") return {};
+  return config::config_error(
+      d, "is not supported",
+      "answers are passed on and never written to files; take the directive out, or write \"proxy_store off;\"");
 }
 
 Result<void> next_upstream(Loader& loader, const Directive& d) {
@@ -148,59 +121,6 @@ Result<void> next_upstream(Loader& loader, const Directive& d) {
   return {};
 }
 
-Result<void> http_version(Loader&, const Directive& d) {
-  if (d.args[0] == "1.0" || d.args[0] == "1.1") return {};
-  return config::error_at(d.at, "invalid value \"" + d.args[0] + '"', "backends are always spoken to in HTTP/1.1");
-}
-
-// Directives about buffers and spools: what they say is checked and has no effect, since nothing is ever spooled.
-Result<void> check_flag(Loader&, const Directive& d) {
-  Result<bool> flag = config::flag_arg(d);
-  return flag.ok() ? Result<void>() : Result<void>(std::move(flag).error());
-}
-Result<void> check_offset(Loader&, const Directive& d) {
-  Result<std::uint64_t> size = config::offset_arg(d);
-  return size.ok() ? Result<void>() : Result<void>(std::move(size).error());
-}
-Result<void> check_number(Loader&, const Directive& d) {
-  Result<std::uint64_t> number = config::number_arg(d);
-  return number.ok() ? Result<void>() : Result<void>(std::move(number).error());
-}
-Result<void> check_buffers(Loader&, const Directive& d) {
-  if (Result<std::uint64_t> number = config::number_arg(d, 0); !number.ok()) return std::move(number).error();
-  if (Result<std::uint64_t> size = config::size_arg(d, 1); !size.ok()) return std::move(size).error();
-  return {};
-}
-
-Result<void> ssl_trusted_certificate(Loader& loader, const Directive& d) {
-  auto& file = own(loader).ssl_trusted_certificate;
-  if (file) return config::config_error(d, "is duplicate");
-  PemFile read;
-  read.path = loader.from_conf(d.args[0]);
-  Result<std::string> content = loader.files().read(read.path);
-  if (!content.ok()) return config::error_at(d.at, content.error().what);
-  read.content = std::move(content).value();
-  file = std::move(read);
-  return {};
-}
-
-Result<void> ssl_protocols(Loader& loader, const Directive& d) {
-  auto& protocols = own(loader).ssl_protocols;
-  if (protocols) return config::config_error(d, "is duplicate");
-  constexpr std::array<std::string_view, 6> known = {"SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"};
-  for (const std::string& name : d.args) {
-    if (std::find(known.begin(), known.end(), name) == known.end()) {
-      return config::error_at(d.at, "invalid value \"" + name + '"');
-    }
-  }
-  protocols = d.args;
-  return {};
-}
-
-Result<void> no_client_certificate(Loader&, const Directive& d) {
-  return config::config_error(d, "is not supported yet", "backends that ask for client certificates cannot be used");
-}
-
 constexpr auto None = DirectiveSpec::Body::None;
 constexpr unsigned anywhere = rules::Http | rules::Server | rules::Location;
 using S = ProxySettings;
@@ -208,52 +128,33 @@ using S = ProxySettings;
 constexpr std::array directives = {
     DirectiveSpec{"proxy_pass", rules::Location | rules::IfInLocation | rules::LimitExcept, 1, 1, None, &proxy_pass},
     DirectiveSpec{"proxy_set_header", anywhere, 2, 2, None, &set_header},
-    DirectiveSpec{"proxy_hide_header", anywhere, 1, 1, None, &add_name<&S::hide_headers>},
-    DirectiveSpec{"proxy_pass_header", anywhere, 1, 1, None, &add_name<&S::pass_headers>},
-    DirectiveSpec{"proxy_redirect", anywhere, 1, 2, None, &add_rewrite_rule<&S::redirects>},
-    DirectiveSpec{"proxy_cookie_path", anywhere, 1, 2, None, &add_rewrite_rule<&S::cookie_paths>},
-    DirectiveSpec{"proxy_cookie_domain", anywhere, 1, 2, None, &add_rewrite_rule<&S::cookie_domains>},
+    DirectiveSpec{"proxy_method", anywhere, 1, 1, None, &rules::set_template<&S::method>},
+    DirectiveSpec{"proxy_set_body", anywhere, 1, 1, None, &rules::set_template<&S::body>},
+    DirectiveSpec{"proxy_bind", anywhere, 1, 2, None, &bind},
+    DirectiveSpec{"proxy_limit_rate", anywhere, 1, 1, None, &rules::set_size<&S::limit_rate>},
+    DirectiveSpec{"proxy_buffering", anywhere, 1, 1, None, &rules::set_flag<&S::buffering>, always_streaming},
+    DirectiveSpec{"proxy_store", anywhere, 1, 1, None, &store},
     DirectiveSpec{"proxy_connect_timeout", anywhere, 1, 1, None, &rules::set_milliseconds<&S::connect_timeout>},
     DirectiveSpec{"proxy_send_timeout", anywhere, 1, 1, None, &rules::set_milliseconds<&S::send_timeout>},
     DirectiveSpec{"proxy_read_timeout", anywhere, 1, 1, None, &rules::set_milliseconds<&S::read_timeout>},
     DirectiveSpec{"proxy_pass_request_body", anywhere, 1, 1, None, &rules::set_flag<&S::pass_request_body>},
     DirectiveSpec{"proxy_pass_request_headers", anywhere, 1, 1, None, &rules::set_flag<&S::pass_request_headers>},
-    DirectiveSpec{"proxy_intercept_errors", anywhere, 1, 1, None, &rules::set_flag<&S::intercept_errors>},
     DirectiveSpec{"proxy_ignore_client_abort", anywhere, 1, 1, None, &rules::set_flag<&S::ignore_client_abort>},
-    DirectiveSpec{"proxy_repair_location", anywhere, 1, 1, None, &rules::set_flag<&S::repair_location>},
     DirectiveSpec{"proxy_next_upstream", anywhere, 1, rules::any_number, None, &next_upstream},
     DirectiveSpec{"proxy_next_upstream_tries", anywhere, 1, 1, None, &rules::set_number<&S::next_upstream_tries>},
     DirectiveSpec{"proxy_next_upstream_timeout", anywhere, 1, 1, None,
                   &rules::set_milliseconds<&S::next_upstream_timeout>},
-    DirectiveSpec{"proxy_http_version", anywhere, 1, 1, None, &http_version},
     DirectiveSpec{"proxy_buffer_size", anywhere, 1, 1, None, &rules::set_size<&S::buffer_size>},
-    DirectiveSpec{"proxy_buffering", anywhere, 1, 1, None, &check_flag},
-    DirectiveSpec{"proxy_request_buffering", anywhere, 1, 1, None, &check_flag},
-    DirectiveSpec{"proxy_buffers", anywhere, 2, 2, None, &check_buffers},
-    DirectiveSpec{"proxy_busy_buffers_size", anywhere, 1, 1, None, &check_offset},
-    DirectiveSpec{"proxy_max_temp_file_size", anywhere, 1, 1, None, &check_offset},
-    DirectiveSpec{"proxy_temp_file_write_size", anywhere, 1, 1, None, &check_offset},
-    DirectiveSpec{"proxy_temp_path", anywhere, 1, 4, None, nullptr},
-    DirectiveSpec{"proxy_ignore_headers", anywhere, 1, rules::any_number, None, nullptr},
-    DirectiveSpec{"proxy_socket_keepalive", anywhere, 1, 1, None, &check_flag},
-    DirectiveSpec{"proxy_headers_hash_max_size", anywhere, 1, 1, None, &check_number},
-    DirectiveSpec{"proxy_headers_hash_bucket_size", anywhere, 1, 1, None, &check_number},
-    DirectiveSpec{"proxy_ssl_verify", anywhere, 1, 1, None, &rules::set_flag<&S::ssl_verify>},
-    DirectiveSpec{"proxy_ssl_verify_depth", anywhere, 1, 1, None, &rules::set_number<&S::ssl_verify_depth>},
-    DirectiveSpec{"proxy_ssl_server_name", anywhere, 1, 1, None, &rules::set_flag<&S::ssl_server_name>},
-    DirectiveSpec{"proxy_ssl_name", anywhere, 1, 1, None, &rules::set_template<&S::ssl_name>},
-    DirectiveSpec{"proxy_ssl_trusted_certificate", anywhere, 1, 1, None, &ssl_trusted_certificate},
-    DirectiveSpec{"proxy_ssl_protocols", anywhere, 1, rules::any_number, None, &ssl_protocols},
-    DirectiveSpec{"proxy_ssl_ciphers", anywhere, 1, 1, None, &rules::set_text<&S::ssl_ciphers>},
-    DirectiveSpec{"proxy_ssl_session_reuse", anywhere, 1, 1, None, &check_flag},
-    DirectiveSpec{"proxy_ssl_certificate", anywhere, 1, 1, None, &no_client_certificate},
-    DirectiveSpec{"proxy_ssl_certificate_key", anywhere, 1, 1, None, &no_client_certificate},
 };
 
 }  // namespace
 
 void describe_proxy_pass(rules::Language& language) {
   language.add_directives(directives);
+  describe_response_directives(language);
+  describe_tls_directives(language);
+  describe_settled_directives(language);
+  describe_cache_directives(language);
   language.add_finish(&bind_passes);
 }
 

@@ -1,6 +1,10 @@
 #include "upstream/proxy_pass.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "async/join.h"
+#include "base/text.h"
 #include "rules/phases.h"
 #include "rules/request_log.h"
 #include "upstream/backend_request.h"
@@ -14,10 +18,53 @@ namespace {
 
 constexpr std::chrono::milliseconds default_resolver_timeout{30'000};
 
+// A path that goes nowhere but down. ngx_http_parse_unsafe_uri
+bool is_safe(std::string_view path) {
+  if (path.empty() || path.find('\0') != std::string_view::npos) return false;
+  const std::vector<std::string_view> parts = text::split(path, '/');
+  return std::find(parts.begin(), parts.end(), "..") == parts.end();
+}
+
 http::Answer status_only(unsigned status) {
   http::Answer answer;
   answer.status = status;
   return answer;
+}
+
+// proxy_set_body.
+class TextBody final : public http::BodyReader {
+ public:
+  explicit TextBody(std::string text) : text_(std::move(text)) {}
+  http::BodySize size() const noexcept override { return http::BodySize::declared(text_.size()); }
+  async::Task<std::span<const std::byte>> read() override {
+    const std::string_view rest = read_ ? std::string_view() : std::string_view(text_);
+    read_ = true;
+    co_return text::bytes_of(rest);
+  }
+
+ private:
+  const std::string text_;
+  bool read_ = false;
+};
+
+// X-Accel-Redirect: another location answers, under some headers of this response. ngx_http_upstream_process_headers
+std::optional<http::Answer> follow(const SentElsewhere& order, rules::RequestState& state) {
+  state.data<Facts>().carried = order.headers;
+  if (order.to.starts_with('@')) {
+    state.redirect_to = order.to;
+    return std::nullopt;
+  }
+  const std::size_t mark = order.to.find('?');
+  const auto path = text::percent_decoded(std::string_view(order.to).substr(0, mark));
+  if (!path || !is_safe(*path)) {
+    rules::log(state, observe::Level::Error, "unsafe URI \"" + order.to + "\" was detected");
+    return status_only(404);
+  }
+  std::string& method = state.exchange.mutable_request().method;
+  if (method != "HEAD") method = "GET";
+  state.redirect_to = *path;
+  state.redirect_args = mark == std::string::npos ? std::string() : order.to.substr(mark + 1);
+  return std::nullopt;
 }
 
 }  // namespace
@@ -113,14 +160,21 @@ async::Task<std::optional<http::Answer>> ProxyPass::handle(http::Exchange& excha
   http::RequestHead request = exchange.request();
   request.target = std::move(target).value();
   request.headers = backend_headers(state, settings);
+  if (settings.method) request.method = settings.method->expand(state);
   http::EmptyBody no_body;
-  const bool with_body = settings.pass_request_body.value_or(true);
-  if (!with_body) request.body = http::BodySize::none();
+  std::optional<TextBody> own_body;
+  http::BodyReader* body = &exchange.body();
+  if (settings.body) {
+    body = &own_body.emplace(settings.body->expand(state));
+  } else if (!settings.pass_request_body.value_or(true) || facts.body_begun()) {
+    body = &no_body;
+  }
+  request.body = body->size();
 
   const std::string* sent_host = request.headers.find("Host");
   ResponseFilter filter(exchange, state, settings, usual_, sent_host != nullptr ? *sent_host : std::string(),
                         repair_noted_);
-  http::Exchange proxied(std::move(request), with_body ? exchange.body() : no_body, filter, exchange.connection());
+  http::Exchange proxied(std::move(request), *body, filter, exchange.connection());
   proxied.set_client_host(exchange.client_host());
   proxied.set_user(exchange.user());
   proxied.attach(&state);
@@ -131,6 +185,8 @@ async::Task<std::optional<http::Answer>> ProxyPass::handle(http::Exchange& excha
     co_return co_await to.backend->handle(proxied);
   } catch (Intercepted& intercepted) {
     co_return std::move(intercepted.answer);
+  } catch (const SentElsewhere& order) {
+    co_return follow(order, state);
   }
 }
 

@@ -36,6 +36,7 @@ class ProxyPass final : public http::Handler, public rules::RegistryFront {
   bool leads_to_registry() const noexcept override { return embedded_; }
 
   const config::SourcePos& at() const noexcept { return at_; }
+  const rules::Level& level() const noexcept { return level_; }
 
  private:
   struct Destination {

@@ -1,10 +1,10 @@
-// What becomes of a backend's Location and Refresh (proxy_redirect) and Set-Cookie (proxy_cookie_path,
-// proxy_cookie_domain) on their way to the client.
+// What becomes of a backend's Location and Refresh on their way to the client: proxy_redirect.
 //
 // Ownership: values, part of the settings. Threading: read-only after loading.
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -30,15 +30,11 @@ struct DefaultRedirect {
 };
 
 // The text with what stands at `from` and matches the first fitting rule replaced; nothing when no rule fits.
-std::optional<std::string> rewritten(std::string_view text, std::size_t from, const std::vector<RewriteRule>& rules,
+std::optional<std::string> rewritten(std::string_view text, std::size_t from, std::span<const RewriteRule> rules,
                                      const DefaultRedirect& usual, rules::RequestState& state);
 
 // A Refresh header ("5; url=http://...") with its URL rewritten.
 std::optional<std::string> rewritten_refresh(std::string_view value, const std::vector<RewriteRule>& rules,
                                              const DefaultRedirect& usual, rules::RequestState& state);
-
-// A Set-Cookie header with the values of its Path and Domain rewritten. ngx_http_proxy_rewrite_cookie
-std::optional<std::string> rewritten_cookie(std::string_view value, const std::vector<RewriteRule>& paths,
-                                            const std::vector<RewriteRule>& domains, rules::RequestState& state);
 
 }  // namespace caisson::upstream

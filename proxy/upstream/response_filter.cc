@@ -40,19 +40,30 @@ async::Task<void> ResponseFilter::inform(const http::ResponseHead&) { co_return;
 async::Task<void> ResponseFilter::start(http::ResponseHead head) {
   remember(head);
   intercept(head);
+  obey_redirect(head);
   http::ResponseHead out;
   out.status = head.status;
   out.reason = std::move(head.reason);
   for (const http::HeaderField& field : head.headers) {
     if (!hidden(field.name)) out.headers.add(field.name, shown(field));
   }
+  obey_charset(head, out);
+  std::optional<http::ByteRange> part;
+  if (settings_.force_ranges.value_or(false)) part = cut_to_range(client_.request(), out);
+  if (part && out.status == 416) {
+    Intercepted instead;
+    instead.answer.status = out.status;
+    instead.answer.headers.add("Content-Range", *out.headers.find("Content-Range"));
+    throw instead;
+  }
   body_ = co_await client_.respond_head(std::move(out));
+  if (part) body_ = &part_.emplace(*body_, *part);
 }
 
 void ResponseFilter::remember(const http::ResponseHead& head) {
   Facts& facts = state_.data<Facts>();
   facts.response = head.headers;
-  if (!facts.tried()) facts.attempts.emplace_back().address = facts.proxy_host;  // not asked over a wire
+  if (!facts.tried()) facts.add_attempt(facts.proxy_host);  // not asked over a wire
   facts.attempts.back().status = head.status;
 }
 
@@ -70,6 +81,30 @@ void ResponseFilter::intercept(const http::ResponseHead& head) const {
   throw instead;
 }
 
+void ResponseFilter::obey_redirect(const http::ResponseHead& head) const {
+  const std::string* to = head.headers.find("X-Accel-Redirect");
+  if (to == nullptr || to->empty() || ignores(IgnoreRedirect)) return;
+  constexpr std::array<std::string_view, 6> carried = {"Content-Type",  "Set-Cookie", "Content-Disposition",
+                                                       "Cache-Control", "Expires",    "Accept-Ranges"};
+  SentElsewhere order;
+  order.to = *to;
+  for (const http::HeaderField& field : head.headers) {
+    if (names(carried, field.name)) order.headers.add(field.name, field.value);
+  }
+  throw order;
+}
+
+// X-Accel-Charset takes the place of what Content-Type says.
+void ResponseFilter::obey_charset(const http::ResponseHead& head, http::ResponseHead& out) const {
+  const std::string* charset = head.headers.find("X-Accel-Charset");
+  const std::string* type = out.headers.find("Content-Type");
+  if (charset == nullptr || charset->empty() || type == nullptr || ignores(IgnoreCharset)) return;
+  const std::size_t said = text::lowered(*type).find("charset=");
+  const std::string_view media = text::trimmed(std::string_view(*type).substr(0, type->find(';')));
+  std::string made(said == std::string::npos ? std::string_view(*type) : media);
+  out.headers.set("Content-Type", made + "; charset=" + *charset);
+}
+
 bool ResponseFilter::hidden(std::string_view name) const {
   if (settings_.pass_headers && names(*settings_.pass_headers, name)) return false;
   return names(usually_hidden, name) || (settings_.hide_headers && names(*settings_.hide_headers, name));
@@ -81,9 +116,12 @@ std::string ResponseFilter::shown(const http::HeaderField& field) {
   if (text::iequals(field.name, "Location")) return shown_location(field.value);
   if (text::iequals(field.name, "Refresh")) {
     made = rewritten_refresh(field.value, rules, usual_, state_);
-  } else if (text::iequals(field.name, "Set-Cookie") && (settings_.cookie_paths || settings_.cookie_domains)) {
-    made = rewritten_cookie(field.value, settings_.cookie_paths.value_or(std::vector<RewriteRule>()),
-                            settings_.cookie_domains.value_or(std::vector<RewriteRule>()), state_);
+  } else if (text::iequals(field.name, "Set-Cookie")) {
+    CookieRules cookies;
+    if (settings_.cookie_domains) cookies.domains = &*settings_.cookie_domains;
+    if (settings_.cookie_paths) cookies.paths = &*settings_.cookie_paths;
+    if (settings_.cookie_flags) cookies.flags = &*settings_.cookie_flags;
+    made = rewritten_cookie(field.value, cookies, state_);
   }
   return made ? std::move(*made) : field.value;
 }

@@ -11,6 +11,7 @@
 #include "http/exchange.h"
 #include "rules/request_state.h"
 #include "upstream/facts.h"
+#include "upstream/range_filter.h"
 #include "upstream/redirect.h"
 #include "upstream/settings.h"
 
@@ -19,6 +20,12 @@ namespace caisson::upstream {
 // Thrown by start() in the place of a response that error_page is to answer (proxy_intercept_errors).
 struct Intercepted {
   http::Answer answer;
+};
+
+// Thrown by start() in the place of a response that sends the request to another location (X-Accel-Redirect).
+struct SentElsewhere {
+  std::string to;
+  http::Headers headers;  // of this response, for the one that takes its place
 };
 
 class ResponseFilter final : public http::Responder {
@@ -42,6 +49,9 @@ class ResponseFilter final : public http::Responder {
  private:
   void remember(const http::ResponseHead& head);
   void intercept(const http::ResponseHead& head) const;
+  void obey_redirect(const http::ResponseHead& head) const;
+  void obey_charset(const http::ResponseHead& head, http::ResponseHead& out) const;
+  bool ignores(unsigned order) const { return (settings_.ignored_orders.value_or(0) & order) != 0; }
   bool hidden(std::string_view name) const;
   std::string shown_location(const std::string& value);
   std::string shown(const http::HeaderField& field);
@@ -53,6 +63,7 @@ class ResponseFilter final : public http::Responder {
   const std::string sent_host_;
   std::atomic<bool>& repair_noted_;
   http::BodyWriter* body_ = nullptr;
+  std::optional<RangeWriter> part_;
 };
 
 }  // namespace caisson::upstream

@@ -8,10 +8,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "net/address.h"
 #include "rules/level.h"
 #include "rules/template.h"
+#include "upstream/cookies.h"
 #include "upstream/redirect.h"
 
 namespace caisson::upstream {
@@ -35,15 +38,50 @@ enum NextOn : unsigned {
   On404 = 1U << 8,
   On429 = 1U << 9,
   OnNonIdempotent = 1U << 10,
+  OwnFault = 1U << 11,  // no server is to blame, so none is tried; no directive has it
+};
+
+// Orders of the backend that are not followed: proxy_ignore_headers, as bits.
+enum IgnoredOrder : unsigned {
+  IgnoreRedirect = 1U << 0,
+  IgnoreExpires = 1U << 1,  // X-Accel-Expires, Expires, Cache-Control, Set-Cookie and Vary are a cache's
+  IgnoreLimitRate = 1U << 2,
+  IgnoreBuffering = 1U << 3,
+  IgnoreCharset = 1U << 4,
 };
 
 // The bit of a response status; 0 for one that proxy_next_upstream does not know.
 unsigned next_on_status(unsigned status) noexcept;
 
+// proxy_bind: the address that connections to backends come from.
+struct BindAddress {
+  rules::Template address;   // with or without a port
+  bool transparent = false;  // it need not be one of this machine's
+
+  // "1.2.3.4", "1.2.3.4:5", "[::1]:5"; nothing for what is no address.
+  static std::optional<net::Address> parse(std::string_view text);
+};
+
+// proxy_cache, as it is written.
+struct CacheChoice {
+  rules::Template zone;  // or "off"
+  config::SourcePos at;
+};
+
 // A file that a directive names, read while loading.
 struct PemFile {
   std::string path;
   std::string content;
+};
+
+// A file that a directive may name with variables: read while loading, unless it does.
+struct TlsFile {
+  rules::Template name;
+  std::string folder;  // where relative names start
+  PemFile file;        // without variables
+
+  // Complete; empty where the name is.
+  std::string path(rules::RequestState& state) const;
 };
 
 struct ProxySettings {
@@ -56,17 +94,26 @@ struct ProxySettings {
   std::optional<std::vector<RewriteRule>> redirects;  // empty: proxy_redirect off
   std::optional<std::vector<RewriteRule>> cookie_paths;
   std::optional<std::vector<RewriteRule>> cookie_domains;
+  std::optional<std::vector<CookieFlags>> cookie_flags;
 
   std::optional<Milliseconds> connect_timeout;
   std::optional<Milliseconds> send_timeout;
   std::optional<Milliseconds> read_timeout;
   std::optional<std::uint64_t> buffer_size;  // the largest response head
+  std::optional<rules::Template> method;
+  std::optional<rules::Template> body;  // in the place of the client's
   std::optional<bool> pass_request_body;
   std::optional<bool> pass_request_headers;
+  std::optional<CacheChoice> cache;
   std::optional<bool> intercept_errors;
+  std::optional<bool> force_ranges;
   std::optional<bool> ignore_client_abort;
   std::optional<bool> repair_location;
-  std::optional<unsigned> next_upstream;  // NextOn
+  std::optional<unsigned> ignored_orders;          // IgnoredOrder
+  std::optional<bool> buffering;                   // counts for limit_rate alone: nothing is ever buffered
+  std::optional<std::uint64_t> limit_rate;         // bytes a second that are read of a response
+  std::optional<std::optional<BindAddress>> bind;  // off: an empty one
+  std::optional<unsigned> next_upstream;           // NextOn
   std::optional<std::uint64_t> next_upstream_tries;
   std::optional<Milliseconds> next_upstream_timeout;
 
@@ -75,8 +122,14 @@ struct ProxySettings {
   std::optional<bool> ssl_server_name;
   std::optional<rules::Template> ssl_name;
   std::optional<PemFile> ssl_trusted_certificate;
+  std::optional<PemFile> ssl_crl;
   std::optional<std::vector<std::string>> ssl_protocols;
   std::optional<std::string> ssl_ciphers;
+  std::optional<bool> ssl_session_reuse;
+  std::optional<TlsFile> ssl_certificate;
+  std::optional<TlsFile> ssl_certificate_key;
+  std::optional<std::vector<std::string>> ssl_passwords;
+  std::optional<std::vector<std::pair<std::string, std::string>>> ssl_conf_commands;
 
   void inherit(const ProxySettings& outer);
 };

@@ -15,14 +15,22 @@ namespace caisson::upstream {
 
 class TlsProfile {
  public:
-  // Checks certificates and ciphers once, so that here() can only fail for want of memory.
+  // Checks certificates and ciphers once, so that here() can only fail for want of memory, or because of a certificate
+  // that is named with variables. `settings` outlive it.
   static Result<std::shared_ptr<TlsProfile>> make(const ProxySettings& settings);
 
-  const tls::ClientContext& here();
+  // What tells connections with one client certificate from those with another: its path, where that has variables.
+  std::string certificate_path(rules::RequestState& state) const;
+  // The context for this request. The error is for the log: a certificate that cannot be loaded.
+  Result<tls::ClientContext> here(rules::RequestState& state);
 
-  explicit TlsProfile(tls::ClientParameters parameters) : parameters_(std::move(parameters)) {}
+  TlsProfile(const ProxySettings& settings, tls::ClientParameters parameters)
+      : settings_(settings), parameters_(std::move(parameters)) {}
 
  private:
+  bool by_request() const noexcept;
+
+  const ProxySettings& settings_;
   const tls::ClientParameters parameters_;
   async::PerLoop<std::optional<tls::ClientContext>> contexts_;
 };

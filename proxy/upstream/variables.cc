@@ -22,7 +22,7 @@ Value of_attempts(RequestState& state, Show show) {
   if (attempts.empty()) return std::nullopt;
   std::string out;
   for (const Attempt& attempt : attempts) {
-    if (!out.empty()) out += ", ";
+    if (!out.empty()) out += attempt.first_of_pass ? " : " : ", ";
     out += show(attempt);
   }
   return out;

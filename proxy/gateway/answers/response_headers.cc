@@ -74,6 +74,15 @@ class OneVersionHeader final : public rules::ResponseStage {
   }
 };
 
+// A 204 has nothing to describe. Before add_header, which may say otherwise.
+class NothingToDescribe final : public rules::ResponseStage {
+ public:
+  void edit(rules::RequestState&, http::ResponseHead& head) const override {
+    if (head.status != 204) return;
+    for (const char* name : {"Content-Type", "Content-Length", "Last-Modified"}) head.headers.remove(name);
+  }
+};
+
 // A head that has them already (proxy_pass_header) keeps its own. Before add_header, which adds a second one.
 class ServerAndDate final : public rules::ResponseStage {
  public:
@@ -87,9 +96,6 @@ class ServerAndDate final : public rules::ResponseStage {
 class FirstFields final : public rules::ResponseStage {
  public:
   void edit(rules::RequestState&, http::ResponseHead& head) const override {
-    if (head.status == 204) {
-      for (const char* name : {"Content-Type", "Content-Length", "Last-Modified"}) head.headers.remove(name);
-    }
     http::Headers ordered;
     std::vector<const http::HeaderField*> moved;
     for (const char* name : {"Server", "Date", "Content-Type", "Content-Length", "Last-Modified", "Location", "Vary"}) {
@@ -142,6 +148,7 @@ void describe_response_headers(rules::Language& language) {
 }
 
 void describe_server_and_date(rules::Language& language) {
+  language.add_response_stage(std::make_unique<NothingToDescribe>());
   language.add_response_stage(std::make_unique<ServerAndDate>());
 }
 

@@ -18,7 +18,7 @@
 #include "gateway/files/conditional.h"
 #include "gateway/files/disk.h"
 #include "gateway/files/document_root.h"
-#include "gateway/files/ranges.h"
+#include "http/ranges.h"
 #include "http/target.h"
 #include "rules/loader.h"
 #include "rules/request_log.h"
@@ -27,6 +27,8 @@
 namespace caisson::gateway {
 
 using config::Directive;
+using http::AskedRanges;
+using http::ByteRange;
 using rules::DirectiveSpec;
 using rules::Loader;
 using rules::RequestState;
@@ -243,7 +245,7 @@ Outcome take_ranges(RequestState& state, http::ResponseHead& head, Plan& plan, c
   const http::Headers& request = state.exchange.request().headers;
   const std::string* range = request.find("Range");
   if (range == nullptr || !range_may_count(request, validators)) return std::nullopt;
-  const AskedRanges asked = parse_ranges(*range, limits.size, limits.most);
+  const AskedRanges asked = http::parse_ranges(*range, limits.size, limits.most);
   switch (asked.kind) {
     case AskedRanges::Kind::Whole:
       return std::nullopt;

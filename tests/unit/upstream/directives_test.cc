@@ -125,3 +125,58 @@ TEST_CASE("resolver and resolver_timeout are checked") {
   CHECK(in_location("resolver 127.0.0.1; resolver 127.0.0.2;").find("is duplicate") != std::string::npos);
   CHECK(in_location("resolver 127.0.0.1:99999;").find("invalid port in resolver") != std::string::npos);
 }
+
+TEST_CASE("orders, cookies, methods and addresses are checked") {
+  CHECK(in_location(
+            "proxy_ignore_headers x-accel-redirect Vary; proxy_cookie_flags off; proxy_bind off; proxy_store off;")
+            .empty());
+  CHECK(in_location("proxy_ignore_headers Server;").find("invalid value \"Server\"") != std::string::npos);
+  CHECK(in_location("proxy_cookie_flags a sticky;").find("invalid parameter \"sticky\"") != std::string::npos);
+  CHECK(in_location("proxy_bind nowhere;").find("invalid address \"nowhere\"") != std::string::npos);
+  CHECK(in_location("proxy_bind 127.0.0.1 opaque;").find("invalid parameter \"opaque\"") != std::string::npos);
+  CHECK(in_location("proxy_store on;").find("never written to files") != std::string::npos);
+}
+
+TEST_CASE("a client certificate needs its key") {
+  CHECK(errors_of("upstream u { server a:1; } " +
+                  World::location("/", "proxy_ssl_certificate $arg_a.crt; proxy_pass https://u;"))
+            .find("no \"proxy_ssl_certificate_key\" is defined for certificate \"$arg_a.crt\"") != std::string::npos);
+  CHECK(in_location("proxy_ssl_certificate absent.crt; proxy_pass https://a;").find("/etc/absent.crt") !=
+        std::string::npos);
+  CHECK(in_location("proxy_ssl_conf_command Nonsense 1; proxy_pass https://a;")
+            .find("SSL_CONF_cmd(\"Nonsense\", \"1\")") != std::string::npos);
+}
+
+TEST_CASE("the cache's directives are checked, and one line tells that nothing is cached") {
+  const std::string zone =
+      "proxy_cache_path /var/cache levels=1:2 keys_zone=c:10m inactive=1d max_size=1g use_temp_path=off; ";
+  const std::string pass = "proxy_pass http://a; ";
+  World world(zone + World::location("/",
+                                     "proxy_cache c; proxy_cache_key $uri; proxy_cache_valid 200 206 60d; "
+                                     "proxy_cache_valid any 1m; proxy_cache_methods GET HEAD; proxy_cache_lock on; "
+                                     "proxy_cache_bypass $http_x $arg_y; proxy_cache_use_stale error updating; " +
+                                         pass));
+  CHECK(world.errors.empty());
+  CHECK(world.warnings.find("NOTHING IS CACHED") == world.warnings.rfind("NOTHING IS CACHED"));
+  CHECK(world.warnings.find("NOTHING IS CACHED") != std::string::npos);
+  CHECK(World(zone + World::location("/", "proxy_cache off; " + pass)).warnings.find("NOTHING") == std::string::npos);
+  const auto refused = [&](const std::string& http) { return errors_of(http); };
+  CHECK(refused(World::location("/", "proxy_cache d; " + pass)).find("\"proxy_cache\" zone \"d\" is unknown") !=
+        std::string::npos);
+  CHECK(refused("proxy_cache_path /x levels=3 keys_zone=c:1m;").find("invalid \"levels\"") != std::string::npos);
+  CHECK(refused("proxy_cache_path /x levels=1;").find("must have \"keys_zone\" parameter") != std::string::npos);
+  CHECK(refused("proxy_cache_path /x keys_zone=c:1k;").find("keys zone \"c\" is too small") != std::string::npos);
+  CHECK(refused("proxy_cache_path /x keys_zone=c:1m color=red;").find("invalid parameter \"color=red\"") !=
+        std::string::npos);
+  CHECK(in_location("proxy_cache_valid 99 1m;").find("invalid status \"99\"") != std::string::npos);
+  CHECK(in_location("proxy_cache_valid 200 soon;").find("invalid time value \"soon\"") != std::string::npos);
+}
+
+TEST_CASE("a mirror that follows redirects and needs its cache is refused, with its place") {
+  const std::string errors = errors_of(
+      "proxy_cache_path /var/cache keys_zone=c:10m; server { location / { proxy_cache c; "
+      "proxy_intercept_errors on; error_page 301 302 307 = @chase; proxy_pass http://a; } "
+      "location @chase { proxy_pass http://b; } }");
+  CHECK(errors.find("\"proxy_cache\" is not supported where \"error_page\" follows redirects") != std::string::npos);
+  CHECK(errors.find("/etc/test.conf:3") != std::string::npos);
+}

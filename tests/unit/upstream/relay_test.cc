@@ -474,3 +474,27 @@ TEST_CASE("a body that is not as long as declared never reaches the backend as a
     CHECK(client.head.status == 400);
   }
 }
+
+TEST_CASE("a response comes no faster than proxy_limit_rate, with the bytes of one second ahead") {
+  for (const std::string buffering : {"on", "off"}) {
+    CAPTURE(buffering);
+    Backend backend;
+    World world(World::location("/v2/", "proxy_limit_rate 10; proxy_buffering " + buffering + "; proxy_pass http://" +
+                                            backend.address() + ";"));
+    Client client;
+    const auto began = std::chrono::steady_clock::now();
+    run([&]() -> Task<void> {
+      auto serve = [&]() -> Task<void> {
+        auto side = co_await backend.accept();
+        co_await side->head();
+        co_await side->say("HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n0123456789abcde");
+        co_await client.has(10);
+        CHECK((client.text == "0123456789") == (buffering == "on"));
+      };
+      co_await async::both(world.ask(Request(), client), serve());
+    });
+    CHECK(client.text == "0123456789abcde");
+    // As in nginx, only what would be buffered is held back.
+    CHECK((std::chrono::steady_clock::now() - began >= 900ms) == (buffering == "on"));
+  }
+}

@@ -231,3 +231,28 @@ TEST_CASE("a host out of variables is an upstream first, then an address, and el
   });
   CHECK(world.log().find("no resolver defined to resolve elsewhere.invalid") != std::string::npos);
 }
+
+TEST_CASE("proxy_method and proxy_set_body take the place of the client's") {
+  Backend backend;
+  const std::string head =
+      head_seen(World::location("/v2/", "proxy_method PUT; proxy_set_body \"of $uri\"; proxy_pass http://" +
+                                            backend.address() + ";"),
+                backend, {});
+  CHECK(head.starts_with("PUT /v2/ HTTP/1.1\r\n"));
+  CHECK(has_line(head, "Content-Length: 7"));
+}
+
+TEST_CASE("proxy_bind says where connections come from") {
+  Backend backend;
+  World world(World::location("/v2/", "proxy_bind 127.0.0.9; proxy_pass http://" + backend.address() + ";"));
+  run([&]() -> Task<void> {
+    Client client;
+    auto serve = [&]() -> Task<void> {
+      auto side = co_await backend.accept();
+      CHECK(net::peer_address(side->transport().fd()).ip() == "127.0.0.9");
+      co_await side->head();
+      co_await side->say("HTTP/1.1 204 No Content\r\n\r\n");
+    };
+    co_await async::both(world.ask(Request(), client), serve());
+  });
+}

@@ -192,3 +192,110 @@ TEST_CASE("variables know what the backend said, also what is hidden, and are ev
              "Server: be\r\nSet-Cookie: c=1; Path=/\r\nDocker-Distribution-Api-Version: registry/2.0\r\n"));
   CHECK(client.header("X-Seen") == "be|u|502, 404|" + dead_address + ", " + backend.address() + "|registry/2.0|1");
 }
+
+TEST_CASE("proxy_cookie_flags sets and takes away, and leaves other cookies as they are") {
+  Backend backend;
+  const auto shown = [&](const std::string& cookie) {
+    World world(World::location("/v2/",
+                                "proxy_cookie_flags a secure httponly samesite=lax; proxy_cookie_flags ~^B nosecure "
+                                "nohttponly nosamesite; proxy_pass http://" +
+                                    backend.address() + ";"));
+    Client client;
+    ask(world, backend, client, {}, answer("200 OK", "Set-Cookie: " + cookie + "\r\n"));
+    return client.header("Set-Cookie");
+  };
+  CHECK(shown("a=1") == "a=1; Secure; HttpOnly; SameSite=Lax");
+  CHECK(shown("A=1; secure;SameSite=None;  Path=/x") == "A=1; secure; SameSite=Lax; Path=/x; HttpOnly");
+  CHECK(shown("bee=1; Secure; HttpOnly; SameSite=Lax; Path=/") == "bee=1; Path=/");
+  CHECK(shown("c=1;  Path=/") == "c=1;  Path=/");
+  CHECK(shown("a") == "a");
+}
+
+TEST_CASE("X-Accel-Redirect has another location answer, under some headers of the response") {
+  Backend backend;
+  const std::string to = "proxy_pass http://" + backend.address() + ";";
+  const std::string there =
+      "location /there { internal; return 200 \"$uri?$args $request_method $upstream_status\"; }"
+      "location @named { return 200 \"named $uri\"; } }";
+  const auto asked = [&](const std::string& order, const std::string& directives = "") {
+    World world("server { location /v2/ { " + directives + to + " } " + there);
+    auto client = std::make_unique<Client>();
+    Request request;
+    request.method = "POST";
+    ask(world, backend, *client, request,
+        answer("403 Forbidden", "X-Accel-Redirect: " + order +
+                                    "\r\nContent-Type: text/x\r\nSet-Cookie: a=1\r\n"
+                                    "X-Other: 1\r\n"));
+    return client;
+  };
+  const auto client = asked("/there/a%20b?c=d");
+  CHECK(client->head.status == 200);
+  CHECK(client->text == "/there/a b?c=d GET 403");
+  CHECK(client->header("Content-Type") == "text/x");
+  CHECK(client->header("Set-Cookie") == "a=1");
+  CHECK(client->header("X-Other") == "(none)");
+  CHECK(asked("@named")->text == "named /v2/");
+  for (const std::string out : {"/there/..", "/there/%2e%2e/x", "../x", "/there/%00"}) {
+    CAPTURE(out);
+    CHECK(asked(out)->head.status == 404);
+  }
+  CHECK(asked("/there", "proxy_ignore_headers X-Accel-Redirect; ")->head.status == 403);
+}
+
+TEST_CASE("X-Accel-Charset is the charset of the response") {
+  Backend backend;
+  for (const bool obeyed : {true, false}) {
+    World world(World::location("/v2/", std::string(obeyed ? "" : "proxy_ignore_headers X-Accel-Charset; ") +
+                                            "proxy_pass http://" + backend.address() + ";"));
+    Client client;
+    ask(world, backend, client, {},
+        answer("200 OK", "Content-Type: text/plain; charset=utf-8\r\nX-Accel-Charset: koi8-r\r\n"));
+    CHECK(client.header("Content-Type") == (obeyed ? "text/plain; charset=koi8-r" : "text/plain; charset=utf-8"));
+    CHECK(client.header("X-Accel-Charset") == "(none)");
+  }
+}
+
+TEST_CASE("proxy_force_ranges cuts the part that was asked for out of a whole answer") {
+  Backend backend;
+  World world(World::location("/v2/", "proxy_force_ranges on; proxy_pass http://" + backend.address() + ";"));
+  const auto asked = [&](const std::string& range, const std::string& condition = "") {
+    auto client = std::make_unique<Client>();
+    Request request;
+    request.headers.add("Range", range);
+    if (!condition.empty()) request.headers.add("If-Range", condition);
+    ask(world, backend, *client, request,
+        "HTTP/1.1 200 OK\r\nETag: \"x\"\r\nConnection: close\r\nContent-Length: 10\r\n\r\n0123456789");
+    return client;
+  };
+  const auto part = asked("bytes=2-4");
+  CHECK(part->head.status == 206);
+  CHECK(part->text == "234");
+  CHECK(part->header("Content-Length") == "3");
+  CHECK(part->header("Content-Range") == "bytes 2-4/10");
+  CHECK(asked("bytes=-1", "\"x\"")->text == "9");
+  CHECK(asked("bytes=2-4", "\"y\"")->text == "0123456789");
+  CHECK(asked("bytes=0-1,4-5")->text == "0123456789");
+  const auto beyond = asked("bytes=10-");
+  CHECK(beyond->head.status == 416);
+  CHECK(beyond->header("Content-Range") == "bytes */10");
+}
+
+TEST_CASE("the attempts of one proxy_pass stand behind those of the one that sent the request on") {
+  Backend backend;
+  World world("server { location /v2/ { proxy_intercept_errors on; error_page 404 = @next; proxy_pass http://" +
+              backend.address() + "; } location @next { proxy_pass http://" + backend.address() +
+              "; add_header X-Status \"$upstream_status\"; } }");
+  Client client;
+  run([&]() -> Task<void> {
+    auto serve = [&]() -> Task<void> {
+      auto side = co_await backend.accept();
+      co_await side->head();
+      co_await side->say("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+      auto second = co_await backend.accept();
+      co_await second->head();
+      co_await second->say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    };
+    co_await async::both(world.ask(Request(), client), serve());
+  });
+  CHECK(client.header("X-Status") == "404 : 200");
+}

@@ -134,3 +134,79 @@ TEST_CASE("a TLS connection is kept and used again") {
   });
   CHECK(backend.nobody_waits());
 }
+
+namespace {
+
+// What the backend learnt of each of several connections, one request each, all under `directives`.
+std::vector<tls::Facts> connections(const std::string& directives, std::size_t count, const config::Files& files,
+                                    const std::string& target = "/v2/") {
+  Backend backend;
+  tls::ServerParameters host = host_parameters("backend.test");
+  host.clients.mode = tls::ClientVerification::OptionalNoCa;
+  const auto hosts = tls_test::only_host(host);
+  World world(World::location("/v2/", directives + " proxy_pass https://" + backend.address() + ";"), nullptr, files);
+  std::vector<tls::Facts> all;
+  run([&]() -> Task<void> {
+    auto serve = [&]() -> Task<void> {
+      for (std::size_t i = 0; i < count; ++i) {
+        Fd socket = co_await backend.accept_socket();
+        auto encrypted = std::make_unique<tls::TlsTransport>(async::Loop::current(), std::move(socket), hosts);
+        co_await encrypted->handshake(patience);
+        all.push_back(encrypted->facts());
+        BackendSide side(std::move(encrypted));
+        co_await side.head();
+        co_await side.say("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+      }
+    };
+    auto ask_all = [&]() -> Task<void> {
+      for (std::size_t i = 0; i < count; ++i) {
+        Client client;
+        Request request;
+        request.target = target;
+        co_await world.ask(request, client);
+        CHECK(client.head.status == 200);
+      }
+    };
+    co_await async::both(ask_all(), serve());
+  });
+  return all;
+}
+
+config::Files client_files() {
+  return {{"/etc/me.crt", identity_of("me.test").certificate_pem()}, {"/etc/me.key", identity_of("me.test").key_pem()}};
+}
+
+}  // namespace
+
+TEST_CASE("a backend that asks for a certificate is shown proxy_ssl_certificate") {
+  const auto with = connections("proxy_ssl_certificate me.crt; proxy_ssl_certificate_key me.key;", 1, client_files());
+  REQUIRE(with.front().client_certificate);
+  CHECK(with.front().client_certificate->subject == "CN=me.test");
+  CHECK_FALSE(
+      connections("proxy_ssl_certificate \"\"; proxy_ssl_certificate_key \"\";", 1, {}).front().client_certificate);
+  CHECK_FALSE(connections("proxy_ssl_certificate $arg_none; proxy_ssl_certificate_key $arg_none;", 1, {})
+                  .front()
+                  .client_certificate);
+}
+
+TEST_CASE("the certificate of a name with variables is read when it is needed, and a bad one is our own fault") {
+  Client client;
+  std::string log;
+  ask(client, "proxy_ssl_certificate $arg_c.crt; proxy_ssl_certificate_key $arg_c.key;", "backend.test", nullptr);
+  CHECK(client.head.status == 500);
+}
+
+TEST_CASE("sessions are resumed, unless proxy_ssl_session_reuse is off") {
+  const auto resumed = connections("proxy_ssl_protocols TLSv1.2;", 2, {});
+  CHECK_FALSE(resumed[0].session_reused);
+  CHECK(resumed[1].session_reused);
+  CHECK_FALSE(connections("proxy_ssl_protocols TLSv1.2; proxy_ssl_session_reuse off;", 2, {})[1].session_reused);
+}
+
+TEST_CASE("proxy_ssl_conf_command has the last word") {
+  const auto seen = connections(
+      "proxy_ssl_conf_command MaxProtocol TLSv1.2; proxy_ssl_conf_command Ciphersuites "
+      "TLS_AES_128_GCM_SHA256;",
+      1, {});
+  CHECK(seen.front().protocol == "TLSv1.2");
+}

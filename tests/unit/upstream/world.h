@@ -244,6 +244,7 @@ class World {
     rules::Loader loader(language_, source_, {"/prefix/", "/etc/", "stderr"}, services);
     auto loaded = loader.load(config::parse(source_, "/etc/test.conf"));
     for (const Error& error : loaded.errors) errors += error.what + '\n';
+    for (const std::string& warning : loaded.warnings) warnings += warning + '\n';
     settings_ = std::move(loaded.settings);
     if (settings_) gate_.emplace(*settings_);
   }
@@ -284,6 +285,7 @@ class World {
   }
 
   std::string errors;
+  std::string warnings;
 
  private:
   static config::Files with(config::Files files, std::pair<std::string, std::string> one) {

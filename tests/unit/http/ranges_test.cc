@@ -1,10 +1,10 @@
-#include "gateway/files/ranges.h"
+#include "http/ranges.h"
 
 #include <doctest/doctest.h>
 
 #include <string>
 
-using namespace caisson::gateway;
+using namespace caisson::http;
 using Kind = AskedRanges::Kind;
 
 namespace {

@@ -1,4 +1,4 @@
-#include "gateway/files/ranges.h"
+#include "http/ranges.h"
 
 #include <algorithm>
 #include <limits>
@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-namespace caisson::gateway {
+namespace caisson::http {
 
 namespace {
 
@@ -84,4 +84,4 @@ AskedRanges parse_ranges(std::string_view header, std::uint64_t size, std::uint6
   return asked;
 }
 
-}  // namespace caisson::gateway
+}  // namespace caisson::http

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace caisson::gateway {
+namespace caisson::http {
 
 struct ByteRange {
   std::uint64_t begin = 0;
@@ -27,4 +27,4 @@ struct AskedRanges {
 // `header` is the value of Range; `size` that of the document. All arithmetic is checked (CVE-2017-7529).
 AskedRanges parse_ranges(std::string_view header, std::uint64_t size, std::uint64_t most);
 
-}  // namespace caisson::gateway
+}  // namespace caisson::http
