@@ -22,6 +22,7 @@ class LimitedBody final : public http::BodyReader {
 
   http::BodySize size() const noexcept override { return from_.size(); }
   async::Task<std::span<const std::byte>> read() override;
+  async::Task<bool> discard(bool invite) override { return from_.discard(invite); }
 
  private:
   http::BodyReader& from_;

@@ -291,7 +291,6 @@ constexpr std::array directives = {
     DirectiveSpec{"tcp_nodelay", everywhere, 1, 1, none, rules::check_flag, streaming},
     DirectiveSpec{"client_body_buffer_size", everywhere, 1, 1, none, rules::check_size, streaming},
     DirectiveSpec{"client_body_temp_path", everywhere, 1, 4, none, rules::check_once, streaming},
-    DirectiveSpec{"reset_timedout_connection", everywhere, 1, 1, none, rules::check_flag, tuning},
     DirectiveSpec{"types_hash_max_size", everywhere, 1, 1, none, rules::check_number, tuning},
     DirectiveSpec{"types_hash_bucket_size", everywhere, 1, 1, none, rules::check_number, tuning},
     DirectiveSpec{"server_names_hash_max_size", rules::Http, 1, 1, none, rules::check_number, tuning},

@@ -15,6 +15,7 @@
 #include "gateway/body_limit.h"
 #include "gateway/client_certificate.h"
 #include "gateway/compatibility/compatibility.h"
+#include "gateway/connection_rules.h"
 #include "gateway/core_directives.h"
 #include "gateway/core_settings.h"
 #include "gateway/files/conditional.h"
@@ -41,6 +42,8 @@ using rules::RequestState;
 using Flow = rules::RewriteStep::Flow;
 
 namespace {
+
+bool ends(Flow flow) { return flow == Flow::Answer || flow == Flow::Return; }
 
 Answer status_only(unsigned status) { return {status, {}, std::nullopt}; }
 
@@ -213,19 +216,7 @@ void Gateway::choose_host(RequestState& state) const {
 // From here on these settings are in force.
 void Gateway::enter(RequestState& state, const rules::Level& level) const {
   state.level = &level;
-  const CoreSettings& core = level.get<CoreSettings>();
-  http::ConnectionPolicy& policy = state.exchange.policy();
-  const http::ConnectionPolicy usual;
-  policy.body_idle = core.client_body_timeout.value_or(usual.body_idle);
-  policy.send_idle = core.send_timeout.value_or(usual.send_idle);
-  policy.keep_alive =
-      state.closes ? std::chrono::milliseconds::zero() : core.keepalive_timeout.value_or(usual.keep_alive);
-  policy.keep_alive_header.reset();
-  if (core.keepalive_header && *core.keepalive_header > std::chrono::milliseconds::zero()) {
-    policy.keep_alive_header = std::chrono::duration_cast<std::chrono::seconds>(*core.keepalive_header);
-  }
-  policy.keep_alive_requests = core.keepalive_requests.value_or(usual.keep_alive_requests);
-  policy.chunked_allowed = core.chunked_transfer_encoding.value_or(true);
+  apply_connection_rules(state);
 }
 
 async::Task<void> Gateway::serve(RequestState& state) const {
@@ -252,7 +243,8 @@ Gateway::Refusal Gateway::begin(RequestState& state) const {
 // The server's rewrite phase, then location after location until one stays.
 async::Task<Gateway::Refusal> Gateway::answer_from_server(RequestState& state) const {
   Refusal answer;
-  if (run_script(*state.server, state, answer) == Flow::Answer) co_return answer;
+  const Flow flow = run_script(*state.server, state, answer);
+  if (ends(flow)) co_return co_await concluded(state, flow, std::move(answer));
   co_return co_await answer_from_location(state);
 }
 
@@ -261,7 +253,10 @@ async::Task<Gateway::Refusal> Gateway::answer_from_location(RequestState& state)
   Refusal answer;
   for (;;) {
     const FoundLocation found = find_location(*state.server, state.path, state);
-    if (found.location == nullptr) co_return co_await check_and_handle(state);
+    if (found.location == nullptr) {
+      if (exceeds_body_limit(state)) co_return status_only(413);
+      co_return co_await check_and_handle(state);
+    }
     enter(state, *found.location->level);
     if (state.settings<CoreSettings>().internal.value_or(false) && !state.internal) co_return status_only(404);
     enter(state, level_for_method(*found.location->level, state.exchange.request().method));
@@ -275,7 +270,7 @@ async::Task<Gateway::Refusal> Gateway::answer_from_location(RequestState& state)
     }
     const std::string path_before = state.path;
     const Flow flow = run_script(*state.level, state, answer);
-    if (flow == Flow::Answer) co_return answer;
+    if (ends(flow)) co_return co_await concluded(state, flow, std::move(answer));
     const bool look_again = flow == Flow::Last || (flow == Flow::Next && state.path != path_before);
     if (!look_again) {
       enter(state, *state.level);  // an `if` may have brought its own settings
@@ -289,15 +284,19 @@ async::Task<Gateway::Refusal> Gateway::answer_from_location(RequestState& state)
 async::Task<Gateway::Refusal> Gateway::answer_from_named(RequestState& state, const Location& location) const {
   enter(state, level_for_method(*location.level, state.exchange.request().method));
   Refusal answer;
-  switch (run_script(*state.level, state, answer)) {
-    case Flow::Answer:
-      co_return answer;
-    case Flow::Last:
-      co_return co_await answer_from_location(state);
-    default:
-      enter(state, *state.level);
-      co_return co_await check_and_handle(state);
-  }
+  const Flow flow = run_script(*state.level, state, answer);
+  if (ends(flow)) co_return co_await concluded(state, flow, std::move(answer));
+  if (flow == Flow::Last) co_return co_await answer_from_location(state);
+  enter(state, *state.level);
+  co_return co_await check_and_handle(state);
+}
+
+// The answer of a script that ended the request.
+async::Task<Gateway::Refusal> Gateway::concluded(RequestState& state, Flow flow, Refusal answer) const {
+  if (flow != Flow::Return) co_return answer;
+  const bool whole = co_await state.exchange.discard_body(true);
+  if (!whole) answer = status_only(400);
+  co_return answer;
 }
 
 async::Task<Gateway::Refusal> Gateway::check_and_handle(RequestState& state) const {
@@ -414,11 +413,14 @@ async::Task<void> Gateway::render(RequestState& state, Answer answer) const {
     }
     head.status = http::status_on_wire(head.status);
   }
+  const bool whole = co_await state.exchange.discard_body(false);
+  if (!whole) state.exchange.policy().keep_alive = std::chrono::milliseconds::zero();
   co_await state.exchange.respond(std::move(head), std::move(body));
 }
 
 void describe(rules::Language& language) {
   describe_core(language);
+  describe_connection_rules(language);
   describe_virtual_hosts(language);
   describe_tls_settings(language);
   describe_client_certificate(language);

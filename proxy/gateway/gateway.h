@@ -11,6 +11,7 @@
 #include "gateway/virtual_hosts.h"
 #include "http/handler.h"
 #include "rules/loader.h"
+#include "rules/phases.h"
 
 namespace caisson::gateway {
 
@@ -38,6 +39,7 @@ class Gateway final : public http::Handler, private rules::SubrequestRunner {
   async::Task<Refusal> answer_from_server(rules::RequestState& state) const;
   async::Task<Refusal> answer_from_location(rules::RequestState& state) const;
   async::Task<Refusal> answer_from_named(rules::RequestState& state, const Location& location) const;
+  async::Task<Refusal> concluded(rules::RequestState& state, rules::RewriteStep::Flow flow, Refusal answer) const;
   async::Task<Refusal> check_and_handle(rules::RequestState& state) const;
   async::Task<Refusal> run_handler(rules::RequestState& state) const;
   // Follows error pages and internal redirects until something has responded, or an answer is there to stay.

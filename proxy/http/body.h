@@ -37,6 +37,10 @@ class BodyReader {
   // The next bytes, at most 64 KiB; empty at the end, and again after it. The view holds until the next call, also
   // across awaits.
   virtual async::Task<std::span<const std::byte>> read() = 0;
+  // Nobody will read it: takes what of it has come already, without waiting for the rest. False: that is broken, and
+  // nobody knows where the next request begins. `invite`: tell a client that waits for "100 Continue" to send. A body
+  // that does not come from the wire has nothing to take.
+  virtual async::Task<bool> discard(bool invite);
 };
 
 // Where a body goes. write() returns when there is room for more, so a producer needs no limit of its own.

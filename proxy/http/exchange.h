@@ -40,7 +40,8 @@ struct ClientCertificate {
 // What is known of the connection that a request came on. Constant while the connection lives, but for `requests`
 // and `pipelined`.
 struct ConnectionInfo {
-  std::uint64_t serial = 0;    // $connection
+  std::uint64_t serial = 0;  // $connection
+  std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
   std::uint64_t requests = 0;  // $connection_requests
   std::string client_address;  // without a port; "unix:" for a unix socket
   std::uint16_t client_port = 0;
@@ -80,6 +81,15 @@ struct ConnectionPolicy {
   std::optional<std::chrono::seconds> keep_alive_header;  // what "Keep-Alive: timeout=" tells the client
   std::uint64_t keep_alive_requests = 1000;
   bool chunked_allowed = true;  // chunked_transfer_encoding
+  // What a client still sends that nobody reads is taken away, so that the close does not destroy our last answer.
+  enum class Linger : unsigned char { Never, WhenSending, Always };
+  Linger linger = Linger::WhenSending;
+  std::chrono::milliseconds linger_in_all{30'000};
+  std::chrono::milliseconds linger_idle{5'000};
+  bool reset_timed_out = false;  // end a connection that timed out by a reset (reset_timedout_connection)
+  // Bytes a second of a response; zero is no limit. The first `unlimited_bytes` of it do not count.
+  std::uint64_t rate = 0;
+  std::uint64_t unlimited_bytes = 0;
 };
 
 // What went over the wire for this exchange, in bytes; the session counts.
@@ -117,6 +127,8 @@ class Exchange {
   BodyReader& body() noexcept { return *body_; }
   // Puts a filter (a size limit) before the body. Borrowed: it outlives the exchange's handling.
   void filter_body(BodyReader& filter) noexcept { body_ = &filter; }
+  // Nobody will read the body; as BodyReader::discard().
+  async::Task<bool> discard_body(bool invite) { return body_->discard(invite); }
 
   // "https" or "http", and the Host that the client used (as sent, with its port): what a Location for it is made of.
   // An exchange that stands behind proxy_pass keeps those of the client's own request.

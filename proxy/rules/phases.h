@@ -26,6 +26,7 @@ class RewriteStep {
     Break,   // leave the script; the location stays
     Last,    // leave the script; look for a location for the new $uri
     Answer,  // stop: *answer is to be sent
+    Return,  // the same, and the request's body is taken away first (ngx_http_send_response)
   };
   virtual ~RewriteStep() = default;
   virtual Flow run(RequestState& state, std::optional<http::Answer>& answer) const = 0;

@@ -8,25 +8,18 @@ namespace caisson::session {
 
 namespace {
 
-// ngx_http_core_module's lingering_time and lingering_timeout.
-constexpr net::Milliseconds linger_in_all{30'000};
-constexpr net::Milliseconds linger_idle{5'000};
-constexpr std::uint64_t most_drained = 1024 * 1024;
-
-async::Task<void> read_away(Input& input) {
+async::Task<void> read_away(Input& input, net::Milliseconds idle) {
   for (;;) {
-    const bool more = co_await input.fill(linger_idle);
+    const bool more = co_await input.fill(idle);
     if (!more) co_return;
     input.consume(input.unread().size());
   }
 }
 
 async::Task<void> drain(H1Body& body) {
-  std::uint64_t seen = 0;
-  while (seen < most_drained) {
+  for (;;) {
     const auto slice = co_await body.read();
     if (slice.empty()) co_return;
-    seen += slice.size();
   }
 }
 
@@ -145,33 +138,38 @@ async::Task<Client::Next> Client::serve_request() {
   body.cancel_when_abandoned(scope);
 
   bool failed = false;
+  bool timed_out = false;
   try {
     auto answering = async::under(scope, handler_.handle(exchange));
     co_await answering;
+  } catch (const async::TimedOut&) {
+    failed = timed_out = true;
   } catch (const std::exception&) {  // the handler has logged it
     failed = true;
   }
+  linger_ = linger_of(exchange.policy());
   if (failed || !responder.finished()) {
-    // Nobody may take what has gone out for a whole response. A reset also takes away what the client has not read yet,
-    // so it is for those alone who could not tell.
-    if (exchange.responded() && !responder.end_is_marked()) transport_->reset();
+    // Nobody may take what has gone out for a whole response.
+    if (exchange.responded() || (timed_out && exchange.policy().reset_timed_out)) transport_->reset();
     co_return Next::Close;
   }
   wait_limit_ = exchange.policy().keep_alive;
+  exchange.policy().body_idle = exchange.policy().linger_idle;
   co_return co_await settle(body, responder);
 }
 
-// After a whole response: may another request follow?
+// After a whole response: may another request follow? ngx_http_finalize_connection
 async::Task<Client::Next> Client::settle(H1Body& body, const H1Responder& responder) {
+  using Linger = http::ConnectionPolicy::Linger;
   if (!responder.keeps_alive()) {
-    // As nginx (lingering_close on): only who may still be sending is waited for.
     const bool all_read = body.done() && input_.empty() && !transport_->has_pending() && parser_.refusal().status == 0;
-    co_return all_read ? Next::Finish : Next::Linger;
+    const bool lingers = linger_.when == Linger::Always || (linger_.when == Linger::WhenSending && !all_read);
+    co_return lingers ? Next::Linger : Next::Finish;
   }
   if (!body.done()) {
     // The rest of a body must never be read as a request (CVE-2025-4366).
     try {
-      auto reading = async::with_deadline(linger_in_all, drain(body));
+      auto reading = async::with_deadline(linger_.in_all, drain(body));
       co_await reading;
     } catch (const http::BadMessage&) {  // broken chunks: nobody knows where the next request begins
     }
@@ -184,10 +182,10 @@ async::Task<Client::Next> Client::settle(H1Body& body, const H1Responder& respon
 // would be a reset, which takes the last response with it.
 async::Task<void> Client::finish(bool lingering) {
   try {
-    co_await transport_->shutdown(linger_idle);
+    co_await transport_->shutdown(linger_.idle);
     if (!lingering) co_return;
     input_.consume(input_.unread().size());
-    auto reading = async::with_deadline(linger_in_all, read_away(input_));
+    auto reading = async::with_deadline(linger_.in_all, read_away(input_, linger_.idle));
     co_await reading;
   } catch (const net::ConnectionLost&) {
   }

@@ -43,6 +43,16 @@ class Client {
   async::Task<Next> settle(class H1Body& body, const class H1Responder& responder);
   async::Task<void> finish(bool lingering);
 
+  // How the connection ends after the last exchange.
+  struct LingerLimits {
+    http::ConnectionPolicy::Linger when = http::ConnectionPolicy::Linger::WhenSending;
+    net::Milliseconds in_all{};
+    net::Milliseconds idle{};
+  };
+  static LingerLimits linger_of(const http::ConnectionPolicy& policy) {
+    return {policy.linger, policy.linger_in_all, policy.linger_idle};
+  }
+
   std::unique_ptr<net::Transport> transport_;
   http::ConnectionInfo info_;
   http::Handler& handler_;
@@ -51,6 +61,7 @@ class Client {
   Input input_;
   http::h1::RequestParser parser_;
   net::Milliseconds wait_limit_;  // for the next request
+  LingerLimits linger_;
   unsigned refused_ = 0;
   std::string refusal_;
   std::uint64_t head_began_ = 0;  // received() when this request began

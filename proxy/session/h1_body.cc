@@ -1,5 +1,7 @@
 #include "session/h1_body.h"
 
+#include <utility>
+
 #include "async/loop.h"
 #include "base/text.h"
 
@@ -11,22 +13,39 @@ constexpr std::string_view continue_head = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
 
-async::Task<std::span<const std::byte>> H1Body::read() {
-  const net::Milliseconds idle = policy_ != nullptr ? policy_->body_idle : http::ConnectionPolicy{}.body_idle;
-  if (expects_continue_ && !decoder_.done()) {
-    expects_continue_ = false;
-    // RFC 9110 section 10.1.1: not when the body is coming already.
-    if (input_.empty() && !response_began_) {
-      try {
-        co_await transport_.write(text::bytes_of(continue_head), idle);
-      } catch (const net::ConnectionLost&) {
-        throw http::PeerGone();
-      }
-    }
+net::Milliseconds H1Body::idle() const noexcept {
+  return policy_ != nullptr ? policy_->body_idle : http::ConnectionPolicy{}.body_idle;
+}
+
+// ngx_http_test_expect: said also when the body is coming already, or is empty.
+async::Task<void> H1Body::invite() {
+  const bool wanted = std::exchange(expects_continue_, false);
+  if (!wanted) co_return;
+  try {
+    co_await transport_.write(text::bytes_of(continue_head), idle());
+  } catch (const net::ConnectionLost&) {
+    throw http::PeerGone();
   }
+}
+
+// ngx_http_discard_request_body
+async::Task<bool> H1Body::discard(bool inviting) {
+  if (inviting) co_await invite();
+  expects_continue_ = false;
+  while (!decoder_.done() && !input_.empty()) {
+    const http::h1::BodyDecoder::Step step = decoder_.next(input_.unread());
+    input_.consume(step.consumed);
+    if (step.state == http::h1::BodyDecoder::State::Broken) co_return false;
+  }
+  if (decoder_.done()) ended();
+  co_return true;
+}
+
+async::Task<std::span<const std::byte>> H1Body::read() {
+  co_await invite();
   while (!decoder_.done()) {
     if (input_.empty()) {
-      const bool more = co_await input_.fill(raw_ ? async::no_timeout : idle);
+      const bool more = co_await input_.fill(raw_ ? async::no_timeout : idle());
       if (!more) {
         if (!decoder_.end_of_input()) throw http::PeerGone();
         break;

@@ -24,22 +24,21 @@ class H1Body final : public http::BodyReader {
 
   http::BodySize size() const noexcept override { return size_; }
   async::Task<std::span<const std::byte>> read() override;
+  async::Task<bool> discard(bool invite) override;
 
   bool done() const noexcept { return decoder_.done(); }
-  // The client still waits for "100 Continue": it may never send its body.
-  bool withheld() const noexcept { return expects_continue_ && !decoder_.done(); }
   // A final response has begun: nobody is told to continue any more.
-  void response_began() noexcept { response_began_ = true; }
+  void response_began() noexcept { expects_continue_ = false; }
   // After a 101: what follows are the raw bytes of another protocol, up to the end of the stream.
   void become_raw() noexcept;
-  // More bytes than this are still to come for certain.
-  bool more_than(std::uint64_t bytes) const noexcept { return decoder_.known_rest() > bytes; }
   // Cancels `scope` when the client closes its side although it has sent its whole request: nobody waits for the answer
   // any more. REQUIRES: the scope outlives this.
   void cancel_when_abandoned(async::CancelScope& scope);
 
  private:
+  async::Task<void> invite();
   void ended();
+  net::Milliseconds idle() const noexcept;
 
   Input& input_;
   net::Transport& transport_;
@@ -48,7 +47,6 @@ class H1Body final : public http::BodyReader {
   const http::ConnectionPolicy* policy_ = nullptr;
   async::CancelScope* abandoned_ = nullptr;
   bool expects_continue_;
-  bool response_began_ = false;
   bool raw_ = false;
 };
 

@@ -1,9 +1,11 @@
 #include "session/h1_responder.h"
 
+#include <algorithm>
 #include <array>
 #include <stdexcept>
 #include <utility>
 
+#include "async/loop.h"
 #include "base/text.h"
 
 namespace caisson::session {
@@ -11,9 +13,6 @@ namespace caisson::session {
 namespace {
 
 using Piece = std::span<const std::byte>;
-
-// A request body of which more than this is still to come is not drained: the connection closes after the response.
-constexpr std::uint64_t most_drained = 256 * 1024;
 
 }  // namespace
 
@@ -39,12 +38,10 @@ std::string H1Responder::serialise(const http::ResponseHead& head) {
   http::h1::ResponseContext context;
   context.version = request_.version;
   context.to_head = request_.to_head;
-  // A body that the client holds back, or a large rest of one, would stand in the way of the next request.
   // A stop may have begun while the request was served: who is not told so has the next one cut off.
   context.keep_alive = request_.keep_alive && !connections_.draining() &&
                        policy_->keep_alive > net::Milliseconds::zero() &&
-                       request_.number < policy_->keep_alive_requests && !request_body_.withheld() &&
-                       !request_body_.more_than(most_drained);
+                       request_.number < policy_->keep_alive_requests;
   context.keep_alive_header = policy_->keep_alive_header;
   context.chunked_allowed = policy_->chunked_allowed;
   std::string bytes;
@@ -73,11 +70,36 @@ async::Task<void> H1Responder::flush() {
 }
 
 async::Task<void> H1Responder::send(http::ResponseHead head, std::string body_text) {
-  const std::string bytes = serialise(head);
+  head_ = serialise(head);
   count_body(body_text.size());
-  const std::array pieces = {Piece(text::bytes_of(bytes)), Piece(text::bytes_of(body_text))};
-  co_await put(pieces);
+  co_await put_body(text::bytes_of(body_text));
   finished_ = true;
+}
+
+// Sends the head that has not left yet, and body bytes behind it as fast as limit_rate lets them go
+// (ngx_http_write_filter).
+async::Task<void> H1Responder::put_body(std::span<const std::byte> slice) {
+  if (policy_->rate == 0) co_return co_await put_framed(slice);
+  while (!slice.empty()) {
+    const std::uint64_t portion = co_await await_turn();
+    const std::span<const std::byte> now = slice.first(std::min<std::uint64_t>(slice.size(), portion));
+    co_await put_framed(now);
+    slice = slice.subspan(now.size());
+    const std::chrono::milliseconds pause(now.size() * 1000 / policy_->rate);
+    if (!slice.empty() && pause > std::chrono::milliseconds::zero()) co_await async::Loop::current().sleep_for(pause);
+  }
+}
+
+// Waits until the rate allows more; how many bytes it allows.
+async::Task<std::uint64_t> H1Responder::await_turn() {
+  for (;;) {
+    const auto seconds =
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - began_).count() + 1;
+    const std::uint64_t allowed = policy_->rate * static_cast<std::uint64_t>(seconds) + policy_->unlimited_bytes;
+    if (allowed > traffic_->sent) co_return allowed - traffic_->sent;
+    const std::uint64_t over = traffic_->sent - allowed;
+    co_await async::Loop::current().sleep_for(std::chrono::milliseconds(over * 1000 / policy_->rate + 1));
+  }
 }
 
 void H1Responder::count_body(std::size_t bytes) {
@@ -92,6 +114,10 @@ async::Task<void> H1Responder::write(std::span<const std::byte> slice) {
   if (slice.empty()) co_return;
   if (!raw_ && framing_.kind == http::BodySize::Kind::None) co_return;
   count_body(slice.size());
+  co_await put_body(slice);
+}
+
+async::Task<void> H1Responder::put_framed(std::span<const std::byte> slice) {
   const std::string bytes = std::exchange(head_, {});
   if (!raw_ && framing_.kind == http::BodySize::Kind::Streamed) {
     const http::h1::ChunkHead chunk(slice.size());

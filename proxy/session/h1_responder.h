@@ -48,6 +48,9 @@ class H1Responder final : public http::Responder, private http::BodyWriter {
   async::Task<void> finish() override;
 
   std::string serialise(const http::ResponseHead& head);
+  async::Task<void> put_body(std::span<const std::byte> slice);
+  async::Task<void> put_framed(std::span<const std::byte> slice);
+  async::Task<std::uint64_t> await_turn();
   async::Task<void> put(std::span<const std::span<const std::byte>> pieces);
   void count_body(std::size_t bytes);
 
@@ -59,6 +62,7 @@ class H1Responder final : public http::Responder, private http::BodyWriter {
   http::Traffic* traffic_ = nullptr;
   std::string head_;  // that has not left yet
   http::BodySize framing_;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   std::uint64_t rest_ = 0;  // of a declared body
   bool raw_ = false;        // after a 101
   bool keep_alive_ = false;

@@ -113,7 +113,6 @@ Result<void> check_thread_pool(Loader&, const Directive& d) {
 
 constexpr std::string_view on_off_always[] = {"off", "on", "always"};
 constexpr std::string_view off_on_clean[] = {"off", "on", "clean"};
-constexpr std::string_view browsers[] = {"none", "msie6", "safari"};
 constexpr std::string_view debug_points[] = {"stop", "abort"};
 constexpr std::string_view user_id_flags[] = {"off",           "httponly",     "secure",
                                               "samesite=none", "samesite=lax", "samesite=strict"};
@@ -188,19 +187,10 @@ constexpr auto tuning =
                        {"send_lowat", rules::check_size},
                    });
 
-constexpr auto old_browsers = without_effect("no browser needs it any more",
-                                             {
-                                                 {"keepalive_disable", &rules::check_words<browsers>, everywhere, 1, 2},
-                                                 {"msie_padding", rules::check_flag},
-                                                 {"msie_refresh", rules::check_flag},
-                                             });
-
-constexpr auto lingering = without_effect("connections linger as long as a client needs to read its answer",
-                                          {
-                                              {"lingering_close", &rules::check_words<on_off_always>},
-                                              {"lingering_time", rules::check_milliseconds},
-                                              {"lingering_timeout", rules::check_milliseconds},
-                                          });
+constexpr auto old_browsers = without_effect("no browser needs it any more", {
+                                                                                 {"msie_padding", rules::check_flag},
+                                                                                 {"msie_refresh", rules::check_flag},
+                                                                             });
 
 constexpr auto http2 =
     without_effect("HTTP/1.1 is served", {
@@ -270,7 +260,6 @@ void describe_compatibility(rules::Language& language) {
   language.add_directives(file_cache);
   language.add_directives(tuning);
   language.add_directives(old_browsers);
-  language.add_directives(lingering);
   language.add_directives(http2);
   language.add_directives(always_so);
   language.add_directives(user_ids);

@@ -54,8 +54,9 @@ class Return final : public RewriteStep {
       made.body = text_ ? text_->expand(state) : std::string();
       made.headers.set("Content-Type", media_type(state.settings<CoreSettings>(), state.path));
     }
+    const bool mere_status = status_ >= 400 && !text_;
     answer = std::move(made);
-    return Flow::Answer;
+    return mere_status ? Flow::Answer : Flow::Return;
   }
 
  private:

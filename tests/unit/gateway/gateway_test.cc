@@ -139,3 +139,10 @@ TEST_CASE("ssl on is taken with a warning that says what to write") {
   Gate gate("server { listen 443; ssl on; location / { return 200 x; } }");
   CHECK(gate.warnings.find("write \"listen ... ssl;\" instead") != std::string::npos);
 }
+
+TEST_CASE("a declared body over the server's limit is refused where no location matches, too") {
+  Gate gate("server { client_max_body_size 10; location /other { } }");
+  Request request{"PUT", "/"};
+  request.body = caisson::http::BodySize::declared(11);
+  CHECK(gate.ask(request).head.status == 413);
+}

@@ -156,13 +156,74 @@ TEST_CASE("an unread body is drained after an early answer and never read as the
   CHECK(count(answer, "HTTP/1.1 401") == 2);
 }
 
-TEST_CASE("a large unread body closes the connection after the early answer") {
-  World world([](http::Exchange& e) { return refuse_unread(e); });
-  const std::string body(1024 * 1024, 'x');
+TEST_CASE("a client that keeps the rest of an unwanted body back is waited for as long as lingering_timeout says") {
+  World world([](http::Exchange& e) -> async::Task<void> {
+    e.policy().linger_idle = 20ms;
+    co_await refuse_unread(e);
+  });
   const std::string answer =
-      world.ask("PATCH /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: 10485760\r\n\r\n" + body.substr(0, 100));
+      world.ask("PATCH /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: 10485760\r\n\r\n" + std::string(100, 'x'));
   CHECK(world.handler.requests == 1);
-  CHECK(answer.find("Connection: close") != std::string::npos);
+  CHECK(answer.find("Connection: keep-alive") != std::string::npos);
+}
+
+TEST_CASE("an unwanted body that trickles in is taken for lingering_time at most") {
+  World world([](http::Exchange& e) -> async::Task<void> {
+    e.policy().linger_in_all = 50ms;
+    co_await refuse_unread(e);
+  });
+  bool closed = false;
+  world.run([](World& w, bool& ended) -> async::Task<void> {
+    co_await w.peer->write(text::bytes_of("PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"), 5s);
+    co_await w.read_until("who are you");
+    for (int i = 0; i < 1000 && !ended; ++i) {
+      try {
+        co_await w.peer->write(text::bytes_of("x"), 5s);
+        co_await w.loop.sleep_for(5ms);
+      } catch (const net::ConnectionLost&) {
+        ended = true;
+      }
+    }
+  }(world, closed));
+  CHECK(closed);
+}
+
+TEST_CASE("discarding a body takes what came and tells that its chunks are broken") {
+  for (const bool broken : {false, true}) {
+    bool whole = false;
+    World world([&whole](http::Exchange& e) -> async::Task<void> {
+      whole = co_await e.discard_body(false);
+      co_await refuse_unread(e);
+    });
+    world.ask(std::string("PUT /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n") +
+              (broken ? "X\r\n" : "1\r\nx\r\n0\r\n\r\n"));
+    CHECK(whole == !broken);
+  }
+}
+
+TEST_CASE("an answer that takes the body away says 100 Continue first, as nginx's return does") {
+  World world([](http::Exchange& e) -> async::Task<void> {
+    co_await e.discard_body(true);
+    co_await refuse_unread(e);
+  });
+  const std::string answer = world.ask(
+      "PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\nhi");
+  CHECK(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 401"));
+}
+
+TEST_CASE("limit_rate lets a second's worth go at once and the rest at its pace") {
+  World world([](http::Exchange& e) -> async::Task<void> {
+    e.policy().rate = 1000;
+    e.policy().unlimited_bytes = 500;
+    http::ResponseHead head;
+    co_await e.respond(std::move(head), std::string(2000, 'x'));
+  });
+  const auto began = std::chrono::steady_clock::now();
+  const std::string answer = world.ask("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  CHECK(count(answer, "x") >= 2000);
+  const auto took = std::chrono::steady_clock::now() - began;
+  CHECK(took >= 900ms);
+  CHECK(took < 4s);
 }
 
 TEST_CASE("100 Continue is said when the body is read, and not when the answer is a refusal") {
@@ -182,10 +243,12 @@ TEST_CASE("100 Continue is said when the body is read, and not when the answer i
   CHECK(seen.ends_with("PUT /x hi"));
 
   World refusing([](http::Exchange& e) { return refuse_unread(e); });
-  const std::string answer =
-      refusing.ask("PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+  const std::string answer = refusing.ask(
+      "PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\nhi"
+      "GET /next HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   CHECK(answer.starts_with("HTTP/1.1 401"));
-  CHECK(answer.find("Connection: close") != std::string::npos);
+  CHECK(count(answer, " 100 ") == 0);
+  CHECK(refusing.handler.requests == 2);
 }
 
 TEST_CASE("a broken head is answered once with its status and the connection closes") {

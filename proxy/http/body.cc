@@ -1,0 +1,7 @@
+#include "http/body.h"
+
+namespace caisson::http {
+
+async::Task<bool> BodyReader::discard(bool) { co_return true; }
+
+}  // namespace caisson::http
