@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "app/build_options.h"
 #include "app/server.h"
 #include "app/tls_hosts.h"
 #include "async/pool.h"
@@ -47,6 +48,24 @@ Result<WorkerRights> rights_of(const gateway::ProcessSettings& process, std::vec
   return rights;
 }
 
+net::ListenOptions socket_options(const gateway::ListenOptions& said) {
+  net::ListenOptions options;
+  options.backlog = said.backlog.value_or(options.backlog);
+  options.reuse_port = said.reuseport;
+  options.ipv6_only = said.ipv6only;
+  options.receive_buffer = said.receive_buffer;
+  options.send_buffer = said.send_buffer;
+  options.fast_open = said.fast_open;
+  options.deferred = said.deferred;
+  if (said.keepalive) {
+    options.keepalive = said.keepalive->on;
+    options.keepalive_idle = said.keepalive->idle;
+    options.keepalive_interval = said.keepalive->interval;
+    options.keepalive_probes = said.keepalive->probes;
+  }
+  return options;
+}
+
 Result<std::vector<Plan::Listener>> listeners_of(const gateway::VirtualHosts& hosts) {
   std::vector<Plan::Listener> listeners;
   for (const gateway::Endpoint& endpoint : hosts.endpoints()) {
@@ -55,11 +74,7 @@ Result<std::vector<Plan::Listener>> listeners_of(const gateway::VirtualHosts& ho
                              ? net::Address::from_ip(endpoint.address.host, endpoint.address.port)
                              : net::Address::from_unix_path(endpoint.address.unix_path);
     if (!address) return config::error_at(endpoint.at, "invalid address \"" + endpoint.address.str() + '"');
-    net::ListenOptions options;
-    if (endpoint.options.backlog) options.backlog = *endpoint.options.backlog;
-    options.reuse_port = endpoint.options.reuseport;
-    options.ipv6_only = endpoint.options.ipv6only;
-    listeners.push_back({*address, options, endpoint.at});
+    listeners.push_back({*address, socket_options(endpoint.options), endpoint.at});
   }
   return listeners;
 }
@@ -134,6 +149,8 @@ Product::Loaded Caisson::load(const Invocation& invocation, config::Source& file
   if (loaded.errors.empty()) loaded.plan = std::move(plan);
   return loaded;
 }
+
+std::string Caisson::build_options() const { return configure_arguments(language_); }
 
 int Caisson::serve(Serving serving) {
   const std::size_t processors = std::max(1U, std::thread::hardware_concurrency());

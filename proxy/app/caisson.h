@@ -16,6 +16,7 @@ class Caisson final : public Product {
   Caisson();
 
   Loaded load(const Invocation& invocation, config::Source& files, observe::LogFiles& logs) override;
+  std::string build_options() const override;
   int serve(Serving serving) override;
 
  private:

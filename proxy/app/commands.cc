@@ -204,7 +204,7 @@ int run(Product& product, std::span<const char* const> argv) {
   }
   const Invocation& invocation = parsed.value();
   if (invocation.show_version) {
-    print(stderr, version_text(invocation));
+    print(stderr, version_text(invocation, product.build_options()));
     return EXIT_SUCCESS;
   }
   const Result<ErrorLog> console = open_console(invocation);

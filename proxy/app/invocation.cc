@@ -15,14 +15,6 @@ namespace {
 // The nginx whose configurations this takes; scripts look for it. Then what it really is.
 constexpr std::string_view nginx_version = "nginx version: nginx/1.28.0 (caisson/" CAISSON_VERSION ")\n";
 
-// What an nginx would have been built with to do the same.
-constexpr std::string_view configure_arguments =
-    "configure arguments: --prefix=/usr/share/nginx --conf-path=/etc/nginx/nginx.conf --error-log-path=stderr "
-    "--http-log-path=/var/log/nginx/access.log --pid-path=/run/nginx.pid --with-threads --with-http_ssl_module "
-    "--with-http_auth_request_module "
-    "--without-http_fastcgi_module --without-http_uwsgi_module --without-http_scgi_module --without-http_grpc_module "
-    "--without-http_memcached_module --without-http_ssi_module --without-http_autoindex_module\n";
-
 constexpr std::string_view usage = R"(Usage: caisson [-?hvVtTq] [-s signal] [-p prefix]
                [-e filename] [-c filename] [-g directives]
 
@@ -165,7 +157,7 @@ config::Parsed read_configuration(const Invocation& invocation, config::Source& 
   return all;
 }
 
-std::string version_text(const Invocation& invocation) {
+std::string version_text(const Invocation& invocation, std::string_view build_options) {
   std::string text(nginx_version);
   if (invocation.show_help) text += usage;
   if (invocation.show_build) {
@@ -174,7 +166,7 @@ std::string version_text(const Invocation& invocation) {
     const std::string running = OpenSSL_version(OPENSSL_VERSION);
     if (running != OPENSSL_VERSION_TEXT) text += " (running with " + running + ')';
     text += "\nTLS SNI support enabled\n";
-    text += configure_arguments;
+    text += build_options;
   }
   return text;
 }

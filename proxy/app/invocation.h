@@ -45,7 +45,7 @@ Result<Invocation> parse_invocation(std::span<const char* const> argv);
 // The directives of -g, then those of the configuration file and all that it includes.
 config::Parsed read_configuration(const Invocation& invocation, config::Source& files);
 
-// What -v, -V and -h print to standard error.
-std::string version_text(const Invocation& invocation);
+// What -v, -V and -h print to standard error; `build_options` is the last line of -V.
+std::string version_text(const Invocation& invocation, std::string_view build_options);
 
 }  // namespace caisson::app

@@ -44,6 +44,9 @@ class Product {
   // calls it at every start and reload.
   virtual Loaded load(const Invocation& invocation, config::Source& files, observe::LogFiles& logs) = 0;
 
+  // The "configure arguments:" line of -V.
+  virtual std::string build_options() const = 0;
+
   // Serves in this process until control says Stop or Quit, and does what is asked. Calls control.ready() once when
   // it can accept, or control.failed() when it never will. Returns the exit status of the process.
   virtual int serve(Serving serving) = 0;

@@ -14,6 +14,7 @@
 #include "gateway/core_settings.h"
 #include "gateway/gateway.h"
 #include "net/listener.h"
+#include "net/proxy_protocol.h"
 #include "net/socket.h"
 #include "rules/request_log.h"
 #include "session/client.h"
@@ -72,6 +73,20 @@ std::shared_ptr<const http::ClientCertificate> exchange_form(
   made->valid_to = shown->valid_to;
   made->expires = shown->expires;
   return made;
+}
+
+void describe_tls(const tls::Facts& facts, http::ConnectionInfo& info) {
+  info.tls = true;
+  info.tls_protocol = facts.protocol;
+  info.tls_cipher = facts.cipher;
+  info.tls_server_name = facts.server_name;
+  info.client_certificate = exchange_form(facts.client_certificate);
+}
+
+std::optional<http::ForwardedConnection> exchange_form(std::optional<net::ProxyHeader::Ends> ends) {
+  if (!ends) return std::nullopt;
+  return http::ForwardedConnection{std::move(ends->client), ends->client_port, std::move(ends->server),
+                                   ends->server_port};
 }
 
 // One loop, its thread, and what its connections use.
@@ -136,7 +151,7 @@ class ServingLoop {
     }
   }
 
-  http::ConnectionInfo describe(std::size_t endpoint, int fd, const net::Address& peer) const {
+  http::ConnectionInfo describe(std::size_t listener, int fd, const net::Address& peer) const {
     const net::Address local = net::local_address(fd);
     http::ConnectionInfo info;
     info.serial = shared_.next_connection.fetch_add(1, std::memory_order_relaxed);
@@ -144,52 +159,73 @@ class ServingLoop {
     info.client_port = peer.port();
     info.server_address = local.ip();
     info.server_port = local.port();
-    info.listener = endpoint;
+    info.listener = shared_.gate.hosts().endpoint_of(listener, info.server_address);
     return info;
   }
 
-  async::Task<void> serve_connection(std::size_t index, Fd socket, net::Address peer) {
-    http::ConnectionInfo info = describe(index, socket.get(), peer);
+  async::Task<void> serve_connection(std::size_t listener, Fd socket, net::Address peer) {
+    http::ConnectionInfo info = describe(listener, socket.get(), peer);
+    const std::size_t index = info.listener;
     const session::ClientOptions& options = shared_.client_options[index];
-    const std::shared_ptr<const tls::ServerHosts> tls_hosts = tls_[index];
-    if (!tls_hosts) {
-      session::Client client(std::make_unique<net::PlainTransport>(*loop_, std::move(socket)), std::move(info),
-                             shared_.gate, idle_, options);
-      co_return co_await client.run();
-    }
     try {
-      if (!co_await tls::starts_with_tls(*loop_, socket.get(), options.header_timeout)) {
-        session::Client client(std::make_unique<net::PlainTransport>(*loop_, std::move(socket)), std::move(info),
-                               shared_.gate, idle_, options);
-        client.refuse(497, "client sent plain HTTP request to HTTPS port while reading client request headers");
-        co_return co_await client.run();
+      if (shared_.gate.hosts().endpoints()[index].options.proxy_protocol) {
+        auto header = co_await net::read_proxy_header(*loop_, socket.get(), options.header_timeout);
+        if (!header)
+          co_return log_connection(index, info, observe::Level::Error, "broken header", " reading PROXY protocol");
+        info.forwarded = exchange_form(std::move(header->ends));
       }
-      auto transport = std::make_unique<tls::TlsTransport>(*loop_, std::move(socket), tls_hosts);
-      co_await transport->handshake(options.header_timeout);
-      info.tls = true;
-      info.tls_protocol = transport->facts().protocol;
-      info.tls_cipher = transport->facts().cipher;
-      info.tls_server_name = transport->facts().server_name;
-      info.client_certificate = exchange_form(transport->facts().client_certificate);
-      session::Client client(std::move(transport), std::move(info), shared_.gate, idle_, options);
-      co_await client.run();
-    } catch (const net::ConnectionLost& lost) {
-      log_handshake(index, info, lost.what());
+      if (tls_[index]) {
+        co_await serve_encrypted(index, std::move(socket), std::move(info));
+      } else {
+        co_await serve_plain(index, std::move(socket), std::move(info), 0);
+      }
+    } catch (const net::ConnectionLost&) {
     } catch (const async::TimedOut&) {
-      log_handshake(index, info, "client timed out");
+      log_connection(index, info, observe::Level::Info, "client timed out", " waiting for request");
     }
   }
 
-  void log_handshake(std::size_t endpoint, const http::ConnectionInfo& info, std::string_view what) const {
+  // `refused`: a status that answers the first request, whatever it says; 0: none.
+  async::Task<void> serve_plain(std::size_t index, Fd socket, http::ConnectionInfo info, unsigned refused) {
+    session::Client client(std::make_unique<net::PlainTransport>(*loop_, std::move(socket)), std::move(info),
+                           shared_.gate, idle_, shared_.client_options[index]);
+    if (refused != 0) {
+      client.refuse(refused, "client sent plain HTTP request to HTTPS port while reading client request headers");
+    }
+    co_await client.run();
+  }
+
+  async::Task<void> serve_encrypted(std::size_t index, Fd socket, http::ConnectionInfo info) {
+    const session::ClientOptions& options = shared_.client_options[index];
+    std::unique_ptr<tls::TlsTransport> transport;
+    try {
+      if (!co_await tls::starts_with_tls(*loop_, socket.get(), options.header_timeout)) {
+        co_return co_await serve_plain(index, std::move(socket), std::move(info), 497);
+      }
+      transport = std::make_unique<tls::TlsTransport>(*loop_, std::move(socket), tls_[index]);
+      co_await transport->handshake(options.header_timeout);
+    } catch (const net::ConnectionLost& lost) {
+      co_return log_connection(index, info, observe::Level::Info, lost.what(), " SSL handshaking");
+    } catch (const async::TimedOut&) {
+      co_return log_connection(index, info, observe::Level::Info, "client timed out", " SSL handshaking");
+    }
+    describe_tls(transport->facts(), info);
+    session::Client client(std::move(transport), std::move(info), shared_.gate, idle_, options);
+    co_await client.run();
+  }
+
+  // Of a connection that has made no request yet; `doing` in nginx's words.
+  void log_connection(std::size_t endpoint, const http::ConnectionInfo& info, observe::Level level,
+                      std::string_view what, std::string_view doing) const {
     const Endpoint& at = shared_.gate.hosts().endpoints()[endpoint];
     const auto& log = at.default_host->level->get<rules::ErrorLogSettings>().log;
-    if (!log || !log->enabled(observe::Level::Info)) return;
+    if (!log || !log->enabled(level)) return;
     observe::LogContext context;
     context.connection = info.serial;
     context.client = info.client_address;
     const std::string server = at.address.str();
     context.server = server;
-    log->info(std::string(what) + " while SSL handshaking", context);
+    log->write(level, std::string(what) + " while" + std::string(doing), context);
   }
 
   Shared& shared_;

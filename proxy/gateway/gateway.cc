@@ -200,7 +200,7 @@ async::Task<std::exception_ptr> Gateway::serve_whole(RequestState& state) const 
 
 void Gateway::choose_host(RequestState& state) const {
   const http::ConnectionInfo& connection = state.exchange.connection();
-  const Endpoint& endpoint = hosts_->endpoint_of(connection.listener, connection.server_address);
+  const Endpoint& endpoint = hosts_->endpoints()[hosts_->endpoint_of(connection.listener, connection.server_address)];
   Endpoint::Found found = endpoint.find(requested_host(state.exchange.request()));
   state.server = found.host->level;
   state.server_name = found.host->primary_name();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "base/text.h"
@@ -17,6 +18,8 @@ using rules::DirectiveSpec;
 using rules::Loader;
 
 namespace {
+
+constexpr std::string_view by_proxy_protocol = "proxy_protocol";
 
 struct RealIpSettings {
   std::optional<std::vector<Network>> trusted;
@@ -87,6 +90,14 @@ void take_real_ip(rules::RequestState& state) {
   Taken& taken = state.data<Taken>();
   if (!settings.trusted || taken.done || !settings.trusts(state.exchange.connection().client_address)) return;
   const std::string header = settings.header.value_or("X-Real-IP");
+  if (header == by_proxy_protocol) {
+    const auto& forwarded = state.exchange.connection().forwarded;
+    const auto address = forwarded ? IpAddress::parse(forwarded->client_address) : std::nullopt;
+    if (!address) return;
+    state.exchange.set_client_address(address->str(), forwarded->client_port);
+    taken.done = true;
+    return;
+  }
   const auto value = state.exchange.request().headers.joined(header);
   if (!value || value->empty()) return;
   // Any header but X-Forwarded-For holds one address.
@@ -113,25 +124,42 @@ Result<void> add_trusted(Loader& loader, const Directive& d) {
   return {};
 }
 
-Result<void> set_header(Loader& loader, const Directive& d) {
-  if (d.args[0] == "proxy_protocol") {
-    return config::error_at(d.at, "\"real_ip_header proxy_protocol\" is not supported",
-                            "have the proxy in front send X-Forwarded-For or X-Real-IP");
+// $proxy_protocol_*: what the proxy in front said, whether or not it is trusted.
+template <auto Member>
+rules::Value said_by_proxy(rules::RequestState& state, std::string_view) {
+  const auto& forwarded = state.exchange.connection().forwarded;
+  if (!forwarded) return std::nullopt;
+  if constexpr (std::is_same_v<decltype((*forwarded).*Member), const std::uint16_t&>) {
+    return std::to_string((*forwarded).*Member);
+  } else {
+    return (*forwarded).*Member;
   }
-  return rules::set_text<&RealIpSettings::header>(loader, d);
 }
+
+using http::ForwardedConnection;
+using rules::VariableSpec;
+
+constexpr std::array variables = {
+    VariableSpec{"proxy_protocol_addr", &said_by_proxy<&ForwardedConnection::client_address>},
+    VariableSpec{"proxy_protocol_port", &said_by_proxy<&ForwardedConnection::client_port>},
+    VariableSpec{"proxy_protocol_server_addr", &said_by_proxy<&ForwardedConnection::server_address>},
+    VariableSpec{"proxy_protocol_server_port", &said_by_proxy<&ForwardedConnection::server_port>},
+};
 
 constexpr unsigned everywhere = rules::Http | rules::Server | rules::Location;
 constexpr auto none = DirectiveSpec::Body::None;
 
 constexpr std::array directives = {
     DirectiveSpec{"set_real_ip_from", everywhere, 1, 1, none, &add_trusted},
-    DirectiveSpec{"real_ip_header", everywhere, 1, 1, none, &set_header},
+    DirectiveSpec{"real_ip_header", everywhere, 1, 1, none, &rules::set_text<&RealIpSettings::header>},
     DirectiveSpec{"real_ip_recursive", everywhere, 1, 1, none, &rules::set_flag<&RealIpSettings::recursive>},
 };
 
 }  // namespace
 
-void describe_real_ip(rules::Language& language) { language.add_directives(directives); }
+void describe_real_ip(rules::Language& language) {
+  language.add_directives(directives);
+  language.add_variables(variables);
+}
 
 }  // namespace caisson::gateway

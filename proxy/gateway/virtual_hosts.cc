@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/text.h"
 #include "gateway/listen.h"
@@ -13,11 +14,6 @@ namespace caisson::gateway {
 using config::Directive;
 using rules::DirectiveSpec;
 using rules::Loader;
-
-std::string ListenAddress::str() const {
-  if (!unix_path.empty()) return "unix:" + unix_path;
-  return (ipv6() ? '[' + host + ']' : host) + ':' + std::to_string(port);
-}
 
 const std::string& VirtualHost::primary_name() const {
   static const std::string empty;
@@ -87,42 +83,49 @@ VirtualHost& VirtualHosts::add(rules::Level& level) {
   return *hosts_.back();
 }
 
+// One more host on an endpoint that has some already. ngx_http_add_addresses
+Result<void> Endpoint::join(const VirtualHost& host, const VirtualHost::Listen& listen) {
+  hosts.push_back(&host);
+  const ListenOptions& more = listen.options;
+  if (more.has_socket_options) {
+    if (options.has_socket_options) {
+      return config::error_at(listen.at, "duplicate listen options for " + address.str());
+    }
+    const ListenOptions before = std::exchange(options, more);
+    options.default_server = before.default_server;
+    options.ssl = before.ssl;
+    options.http2 = before.http2;
+    options.proxy_protocol = before.proxy_protocol;
+  }
+  options.ssl = options.ssl || more.ssl;
+  options.http2 = options.http2 || more.http2;
+  options.proxy_protocol = options.proxy_protocol || more.proxy_protocol;
+  if (!more.default_server) return {};
+  if (options.default_server) {
+    return config::error_at(listen.at, "a duplicate default server for " + address.str());
+  }
+  options.default_server = true;
+  default_host = &host;
+  return {};
+}
+
 Result<void> VirtualHosts::group() {
   for (const auto& host : hosts_) {
     for (const VirtualHost::Listen& listen : host->listens) {
-      auto endpoint = std::find_if(endpoints_.begin(), endpoints_.end(),
-                                   [&](const Endpoint& e) { return e.address == listen.address; });
-      if (endpoint == endpoints_.end()) {
-        Endpoint made;
-        made.address = listen.address;
-        made.options = listen.options;
-        made.options.default_server = false;
-        made.at = listen.at;
-        made.default_host = host.get();
-        endpoint = endpoints_.insert(endpoints_.end(), std::move(made));
-      } else if (listen.options.of_socket) {
-        if (endpoint->options.of_socket) {
-          return config::error_at(listen.at, "duplicate listen options for " + listen.address.str());
-        }
-        endpoint->options.take_socket(listen.options);
-      }
-      if (std::find(endpoint->hosts.begin(), endpoint->hosts.end(), host.get()) != endpoint->hosts.end()) {
-        return config::error_at(listen.at, "a duplicate listen " + listen.address.str());
-      }
-      endpoint->hosts.push_back(host.get());
-      endpoint->options.ssl = endpoint->options.ssl || listen.options.ssl;
-      endpoint->options.http2 = endpoint->options.http2 || listen.options.http2;
-      if (listen.options.default_server) {
-        if (endpoint->options.default_server) {
-          return config::error_at(listen.at, "a duplicate default server for " + listen.address.str());
-        }
-        endpoint->options.default_server = true;
-        endpoint->default_host = host.get();
+      const auto endpoint = std::find_if(endpoints_.begin(), endpoints_.end(),
+                                         [&](const Endpoint& e) { return e.address == listen.address; });
+      if (endpoint != endpoints_.end()) {
+        if (Result<void> joined = endpoint->join(*host, listen); !joined.ok()) return joined;
+      } else {
+        endpoints_.push_back({listen.address, listen.options, listen.at, {host.get()}, host.get(), true});
       }
     }
   }
+  // An address shares the socket of its port's wildcard, unless something is said of its own. ngx_http_init_listening
   for (Endpoint& endpoint : endpoints_) {
-    if (!endpoint.address.unix_path.empty() || endpoint.address.wildcard()) continue;
+    if (!endpoint.address.unix_path.empty() || endpoint.address.wildcard() || endpoint.options.has_socket_options) {
+      continue;
+    }
     endpoint.bound = std::none_of(endpoints_.begin(), endpoints_.end(), [&](const Endpoint& other) {
       return other.address.wildcard() && other.address.port == endpoint.address.port &&
              other.address.ipv6() == endpoint.address.ipv6();
@@ -131,23 +134,30 @@ Result<void> VirtualHosts::group() {
   return {};
 }
 
-const Endpoint& VirtualHosts::endpoint_of(std::size_t listener, std::string_view host) const {
+std::size_t VirtualHosts::endpoint_of(std::size_t listener, std::string_view host) const {
   const Endpoint& bound = endpoints_[listener];
-  if (!bound.address.wildcard()) return bound;
-  for (const Endpoint& endpoint : endpoints_) {
-    if (!endpoint.bound && endpoint.address.port == bound.address.port && endpoint.address.host == host)
-      return endpoint;
+  if (!bound.address.wildcard()) return listener;
+  for (std::size_t i = 0; i < endpoints_.size(); ++i) {
+    const ListenAddress& address = endpoints_[i].address;
+    if (!endpoints_[i].bound && address.port == bound.address.port && address.host == host) return i;
   }
-  return bound;
+  return listener;
 }
 
 namespace {
 
 Result<void> add_listen(Loader& loader, const Directive& d) {
-  Result<std::vector<VirtualHost::Listen>> read = read_listen(loader, d);
-  if (!read.ok()) return std::move(read).error();
+  Result<std::vector<ListenAddress>> addresses = listen_addresses(d);
+  if (!addresses.ok()) return std::move(addresses).error();
+  const Result<ListenOptions> options = listen_options(loader, d, addresses.value().front());
+  if (!options.ok()) return options.error();
   auto& listens = loader.level().own<HostOfLevel>().host->listens;
-  for (VirtualHost::Listen& listen : read.value()) listens.push_back(std::move(listen));
+  for (ListenAddress& address : addresses.value()) {
+    const bool repeated = std::any_of(listens.begin(), listens.end(),
+                                      [&](const VirtualHost::Listen& other) { return other.address == address; });
+    if (repeated) return config::error_at(d.at, "a duplicate listen " + address.str());
+    listens.push_back({std::move(address), options.value(), d.at});
+  }
   return {};
 }
 

@@ -12,40 +12,12 @@
 #include <vector>
 
 #include "config/directive.h"
+#include "gateway/listen.h"
 #include "rules/level.h"
 #include "rules/loader.h"
 #include "rules/regex.h"
 
 namespace caisson::gateway {
-
-// Where a server listens. `host` is a numeric address: "0.0.0.0", "127.0.0.1", "::"; for a unix socket it is empty.
-struct ListenAddress {
-  std::string host;
-  std::uint16_t port = 0;
-  std::string unix_path;
-
-  bool wildcard() const noexcept { return host == "0.0.0.0" || host == "::"; }
-  bool ipv6() const noexcept { return host.find(':') != std::string::npos; }
-  std::string str() const;  // "0.0.0.0:443", "[::]:443", "unix:/path": as nginx writes it
-  bool operator==(const ListenAddress&) const = default;
-};
-
-struct ListenOptions {
-  bool ssl = false;
-  bool default_server = false;
-  bool http2 = false;
-  std::optional<int> backlog;
-  bool reuseport = false;
-  bool ipv6only = true;
-  bool of_socket = false;  // one was written that only one "listen" of an address may have
-
-  void take_socket(const ListenOptions& other) {
-    backlog = other.backlog;
-    reuseport = other.reuseport;
-    ipv6only = other.ipv6only;
-    of_socket = other.of_socket;
-  }
-};
 
 // One name of a server_name directive.
 struct ServerName {
@@ -86,6 +58,7 @@ struct Endpoint {
     rules::Captures captures;
   };
   Found find(std::string_view name) const;
+  Result<void> join(const VirtualHost& host, const VirtualHost::Listen& listen);
 };
 
 class VirtualHosts {
@@ -96,8 +69,8 @@ class VirtualHosts {
 
   const std::vector<Endpoint>& endpoints() const noexcept { return endpoints_; }
   const std::vector<std::unique_ptr<VirtualHost>>& hosts() const noexcept { return hosts_; }
-  // The endpoint of a connection that came in on endpoint `listener` to the local address `host`.
-  const Endpoint& endpoint_of(std::size_t listener, std::string_view host) const;
+  // The endpoint, as an index, of a connection that came in on endpoint `listener` to the local address `host`.
+  std::size_t endpoint_of(std::size_t listener, std::string_view host) const;
 
  private:
   std::vector<std::unique_ptr<VirtualHost>> hosts_;

@@ -37,6 +37,14 @@ struct ClientCertificate {
   std::int64_t expires = 0;  // seconds since 1970
 };
 
+// What a proxy in front said of the connection that it passes on (the PROXY protocol); all empty when it did not say.
+struct ForwardedConnection {
+  std::string client_address;
+  std::uint16_t client_port = 0;
+  std::string server_address;
+  std::uint16_t server_port = 0;
+};
+
 // What is known of the connection that a request came on. Constant while the connection lives, but for `requests`
 // and `pipelined`.
 struct ConnectionInfo {
@@ -47,6 +55,7 @@ struct ConnectionInfo {
   std::uint16_t client_port = 0;
   std::string server_address;
   std::uint16_t server_port = 0;
+  std::optional<ForwardedConnection> forwarded;
   bool tls = false;
   std::string tls_protocol;  // "TLSv1.3"
   std::string tls_cipher;

@@ -1,6 +1,7 @@
 #include "net/listener.h"
 
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -20,9 +21,19 @@ constexpr int most_accepts_per_turn = 64;
 // nginx's accept_mutex_delay: how long it lets a socket rest after it ran out of descriptors.
 constexpr auto rest_after_trouble = 500ms;
 
-void set_on(int fd, int level, int option) {
-  const int on = 1;
-  ::setsockopt(fd, level, option, &on, sizeof on);
+// Options of a socket are wishes: what the kernel does not grant is no reason not to listen.
+void set(int fd, int level, int option, int value) { ::setsockopt(fd, level, option, &value, sizeof value); }
+void set_on(int fd, int level, int option) { set(fd, level, option, 1); }
+
+void set_tcp_options(int fd, const ListenOptions& options) {
+  set_no_delay(fd);
+  if (options.keepalive) set_keepalive(fd);
+  const auto seconds = [](std::chrono::seconds time) { return static_cast<int>(time.count()); };
+  if (options.keepalive_idle) set(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds(*options.keepalive_idle));
+  if (options.keepalive_interval) set(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds(*options.keepalive_interval));
+  if (options.keepalive_probes) set(fd, IPPROTO_TCP, TCP_KEEPCNT, *options.keepalive_probes);
+  if (options.fast_open) set(fd, IPPROTO_TCP, TCP_FASTOPEN, *options.fast_open);
+  if (options.deferred) set_on(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT);
 }
 
 }  // namespace
@@ -35,10 +46,10 @@ Result<Fd> open_listener(const Address& address, const ListenOptions& options) {
   if (!fd) return failed("socket()");
   set_on(fd.get(), SOL_SOCKET, SO_REUSEADDR);
   if (options.reuse_port) set_on(fd.get(), SOL_SOCKET, SO_REUSEPORT);
-  if (!address.is_unix()) {
-    set_no_delay(fd.get());
-    if (options.keepalive) set_keepalive(fd.get());
-  }
+  // Buffers before listen(): the window scale of what is accepted follows from them.
+  if (options.receive_buffer) set(fd.get(), SOL_SOCKET, SO_RCVBUF, *options.receive_buffer);
+  if (options.send_buffer) set(fd.get(), SOL_SOCKET, SO_SNDBUF, *options.send_buffer);
+  if (!address.is_unix()) set_tcp_options(fd.get(), options);
   if (address.family() == AF_INET6) {
     const int only = options.ipv6_only ? 1 : 0;
     ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);

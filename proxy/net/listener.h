@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 
 #include "async/loop.h"
 #include "base/handle.h"
@@ -16,7 +17,15 @@ struct ListenOptions {
   int backlog = 511;      // nginx's on Linux
   bool ipv6_only = true;  // a [::] socket takes no IPv4 connections
   bool reuse_port = false;
-  bool keepalive = true;  // TCP keep-alive for what is accepted, so that dead peers are noticed behind middle boxes
+  std::optional<int> receive_buffer;  // SO_RCVBUF, bytes
+  std::optional<int> send_buffer;     // SO_SNDBUF, bytes
+  std::optional<int> fast_open;       // TCP_FASTOPEN: how many connections may wait half open
+  bool deferred = false;              // TCP_DEFER_ACCEPT: accept when the first bytes are there
+  // TCP keep-alive for what is accepted, so that dead peers are noticed behind middle boxes; with times of its own.
+  bool keepalive = true;
+  std::optional<std::chrono::seconds> keepalive_idle;
+  std::optional<std::chrono::seconds> keepalive_interval;
+  std::optional<int> keepalive_probes;
 };
 
 // A bound, listening, non-blocking socket that exec closes; accepted sockets inherit TCP_NODELAY and keep-alive from

@@ -149,8 +149,10 @@ async::Task<Client::Next> Client::serve_request() {
   }
   linger_ = linger_of(exchange.policy());
   if (failed || !responder.finished()) {
-    // Nobody may take what has gone out for a whole response.
-    if (exchange.responded() || (timed_out && exchange.policy().reset_timed_out)) transport_->reset();
+    // Nobody may take what has gone out for a whole response. A reset also takes away what the client has not read yet,
+    // so it is for those alone who could not tell, and where reset_timedout_connection asks for it.
+    const bool must_be_told = exchange.responded() && !responder.end_is_marked();
+    if (must_be_told || (timed_out && exchange.policy().reset_timed_out)) transport_->reset();
     co_return Next::Close;
   }
   wait_limit_ = exchange.policy().keep_alive;

@@ -101,6 +101,13 @@ Value request_time(RequestState& s, View) {
   return seconds_text(duration_cast<milliseconds>(std::chrono::system_clock::now() - s.started()));
 }
 
+// How old the connection is.
+Value connection_time(RequestState& s, View) {
+  using std::chrono::duration_cast;
+  using std::chrono::milliseconds;
+  return seconds_text(duration_cast<milliseconds>(std::chrono::steady_clock::now() - s.exchange.connection().began));
+}
+
 Value msec(RequestState&, View) {
   using std::chrono::duration_cast;
   using std::chrono::milliseconds;
@@ -216,6 +223,7 @@ constexpr std::array variables = {
     VariableSpec{"connection", [](RequestState& s, View) -> Value { return number(s.exchange.connection().serial); }},
     VariableSpec{"connection_requests",
                  [](RequestState& s, View) -> Value { return number(s.exchange.connection().requests); }},
+    VariableSpec{"connection_time", &connection_time},
     VariableSpec{"pipe", [](RequestState& s, View) -> Value { return s.exchange.connection().pipelined ? "p" : "."; }},
     VariableSpec{"request_id", &request_id},
     VariableSpec{"request_length",
