@@ -79,6 +79,11 @@ void describe_tls(const tls::Facts& facts, http::ConnectionInfo& info) {
   info.tls = true;
   info.tls_protocol = facts.protocol;
   info.tls_cipher = facts.cipher;
+  info.tls_ciphers = facts.ciphers;
+  info.tls_curve = facts.curve;
+  info.tls_curves = facts.curves;
+  info.tls_session_id = facts.session_id;
+  info.tls_session_reused = facts.session_reused;
   info.tls_server_name = facts.server_name;
   info.client_certificate = exchange_form(facts.client_certificate);
 }

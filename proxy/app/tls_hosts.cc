@@ -60,7 +60,8 @@ tls::ServerParameters parameters_of(const VirtualHost& host, const TlsShared* sh
     for (std::size_t i = 0; i < std::min(settings.certificates->size(), settings.keys->size()); ++i) {
       const TlsSettings::File& chain = (*settings.certificates)[i];
       const TlsSettings::File& key = (*settings.keys)[i];
-      p.certificates.push_back({chain.content, key.content, chain.path, key.path});
+      p.certificates.push_back(
+          {chain.content, key.content, chain.path, key.path, settings.passwords.value_or(std::vector<std::string>())});
     }
   }
   if (settings.protocols) {
@@ -78,6 +79,10 @@ tls::ServerParameters parameters_of(const VirtualHost& host, const TlsShared* sh
     p.dhparam_path = settings.dhparam->path;
   }
   p.clients = client_verification_of(settings);
+  p.reject_handshake = settings.reject_handshake.value_or(false);
+  if (settings.stapling.value_or(false) && settings.stapling_file) p.stapled = settings.stapling_file->content;
+  p.record_size = settings.buffer_size.value_or(p.record_size);
+  if (settings.conf_commands) p.commands = *settings.conf_commands;
   if (settings.session_timeout) {
     p.session_timeout = *settings.session_timeout;
   }
@@ -89,7 +94,28 @@ tls::ServerParameters parameters_of(const VirtualHost& host, const TlsShared* sh
     }
     p.ticket_keys = shared->tickets;
   }
+  if (settings.ticket_keys) {
+    std::vector<tls::TicketKey> keys;
+    for (const TlsSettings::File& file : *settings.ticket_keys) {
+      if (const auto key = tls::TicketKey::parse(file.content)) keys.push_back(*key);
+    }
+    p.ticket_keys = std::make_shared<tls::TicketKeys>(std::move(keys));
+  }
   return p;
+}
+
+bool rejects(const VirtualHost& host) { return host.level->get<TlsSettings>().reject_handshake.value_or(false); }
+
+// Whether nobody can do without a certificate of this host: where no other host's stands in for it. ngx_http_ssl_init
+bool needs_certificate(const VirtualHost& host, const gateway::VirtualHosts& hosts) {
+  if (host.level->get<TlsSettings>().ssl.value_or(false)) return true;
+  if (rejects(host)) return false;
+  return std::any_of(hosts.endpoints().begin(), hosts.endpoints().end(), [&](const Endpoint& endpoint) {
+    const bool here = std::find(endpoint.hosts.begin(), endpoint.hosts.end(), &host) != endpoint.hosts.end();
+    if (!endpoint.options.ssl || !here || endpoint.default_host == nullptr) return false;
+    const auto& usual = endpoint.default_host->level->get<TlsSettings>();
+    return endpoint.default_host == &host || (rejects(*endpoint.default_host) && !usual.certificates);
+  });
 }
 
 // nginx's errors of a server whose certificates and keys do not make pairs.
@@ -124,6 +150,8 @@ TlsFindings check_tls(const gateway::VirtualHosts& hosts) {
   TlsFindings findings;
   for (const auto& host : hosts.hosts()) {
     if (!takes_tls(*host)) continue;
+    const bool has_none = !host->level->get<TlsSettings>().certificates;
+    if (has_none && !needs_certificate(*host, hosts)) continue;
     if (Result<void> pairs = check_pairs(*host); !pairs.ok()) {
       findings.errors.push_back(std::move(pairs).error());
       continue;
@@ -154,7 +182,7 @@ std::vector<std::shared_ptr<const tls::ServerHosts>> make_tls_hosts(
     const std::shared_ptr<const gateway::VirtualHosts>& hosts, const TlsShared& shared) {
   auto contexts = std::make_shared<std::map<const VirtualHost*, std::shared_ptr<const tls::ServerContext>>>();
   for (const auto& host : hosts->hosts()) {
-    if (!takes_tls(*host)) continue;
+    if (!takes_tls(*host) || (!host->level->get<TlsSettings>().certificates && !rejects(*host))) continue;
     Result<tls::ServerContext> made = tls::ServerContext::make(parameters_of(*host, &shared));
     if (made.ok()) (*contexts)[host.get()] = std::make_shared<tls::ServerContext>(std::move(made).value());
   }

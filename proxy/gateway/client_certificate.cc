@@ -26,6 +26,7 @@ bool handshake_was_for(RequestState& state) {
   std::string name = text::lowered(connection.tls_server_name);
   if (name.ends_with('.')) name.pop_back();
   const Endpoint& endpoint = hosts.endpoints()[connection.listener];
+  if (endpoint.hosts.size() == 1) return true;  // nobody else's
   const VirtualHost* asked = name.empty() ? endpoint.default_host : endpoint.find(name).host;
   if (asked != state.server->get<HostOfLevel>().host) return false;
   return name.empty() || name == requested_host(state.exchange.request());

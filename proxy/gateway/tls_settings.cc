@@ -33,12 +33,21 @@ void TlsSettings::inherit(const TlsSettings& outer) {
   rules::inherit(client_certificate, outer.client_certificate);
   rules::inherit(trusted_certificate, outer.trusted_certificate);
   rules::inherit(crl, outer.crl);
+  rules::inherit(passwords, outer.passwords);
+  rules::inherit(conf_commands, outer.conf_commands);
+  rules::inherit(reject_handshake, outer.reject_handshake);
+  rules::inherit(ticket_keys, outer.ticket_keys);
+  rules::inherit(stapling, outer.stapling);
+  rules::inherit(stapling_file, outer.stapling_file);
+  rules::inherit(buffer_size, outer.buffer_size);
 }
 
 namespace {
 
 Result<TlsSettings::File> read_pem(Loader& loader, const Directive& d, std::string_view what) {
   TlsSettings::File file;
+  constexpr std::string_view in_place = "data:";  // the text itself
+  if (d.args[0].starts_with(in_place)) return TlsSettings::File{"data:", d.args[0].substr(in_place.size()), d.at};
   file.path = loader.from_conf(d.args[0]);
   file.at = d.at;
   Result<std::string> content = loader.files().read(file.path);
@@ -125,6 +134,40 @@ Result<void> set_protocols(Loader& loader, const Directive& d) {
   return {};
 }
 
+// One password a line. ngx_ssl_read_password_file
+Result<void> set_passwords(Loader& loader, const Directive& d) {
+  auto& passwords = loader.level().own<TlsSettings>().passwords;
+  if (passwords) return config::config_error(d, "is duplicate");
+  const std::string path = loader.from_conf(d.args[0]);
+  const Result<std::string> content = loader.files().read(path);
+  if (!content.ok())
+    return config::error_at(d.at, "cannot open password file \"" + path + "\": " + content.error().what);
+  passwords.emplace();
+  for (std::string_view line : text::split(content.value(), '\n')) {
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (!line.empty()) passwords->emplace_back(line);
+  }
+  return {};
+}
+
+Result<void> add_conf_command(Loader& loader, const Directive& d) {
+  auto& commands = loader.level().own<TlsSettings>().conf_commands;
+  if (!commands) commands.emplace();
+  commands->emplace_back(d.args[0], d.args[1]);
+  return {};
+}
+
+Result<void> add_ticket_key(Loader& loader, const Directive& d) {
+  Result<TlsSettings::File> file = read_pem(loader, d, "session ticket key");
+  if (!file.ok()) return std::move(file).error();
+  const std::size_t size = file.value().content.size();
+  if (size != 48 && size != 80) return config::error_at(d.at, '"' + file.value().path + "\" must be 48 or 80 bytes");
+  auto& keys = loader.level().own<TlsSettings>().ticket_keys;
+  if (!keys) keys.emplace();
+  keys->push_back(std::move(file).value());
+  return {};
+}
+
 Result<void> set_session_cache(Loader& loader, const Directive& d) {
   auto& settings = loader.level().own<TlsSettings>();
   for (const std::string& arg : d.args) {
@@ -138,6 +181,9 @@ Result<void> set_session_cache(Loader& loader, const Directive& d) {
   }
   return {};
 }
+
+constexpr std::string_view no_early_data = "early data can be replayed, so clients send it after the handshake";
+constexpr std::string_view no_responder = "only what \"ssl_stapling_file\" holds is stapled";
 
 constexpr unsigned http_server = rules::Http | rules::Server;
 constexpr auto none = DirectiveSpec::Body::None;
@@ -161,17 +207,53 @@ constexpr std::array directives = {
     DirectiveSpec{"ssl_trusted_certificate", http_server, 1, 1, none, &set_pem<&TlsSettings::trusted_certificate>},
     DirectiveSpec{"ssl_crl", http_server, 1, 1, none, &set_pem<&TlsSettings::crl>},
     DirectiveSpec{"ssl_ocsp", http_server, 1, 1, none, &refuse_ocsp},
-    // accepted: no answers of an OCSP responder are stapled
-    DirectiveSpec{"ssl_stapling", http_server, 1, 1, none, rules::check_flag, "certificates are not stapled"},
-    DirectiveSpec{"ssl_stapling_file", http_server, 1, 1, none, rules::check_once, "certificates are not stapled"},
-    DirectiveSpec{"ssl_stapling_responder", http_server, 1, 1, none, rules::check_once, "certificates are not stapled"},
-    DirectiveSpec{"ssl_stapling_verify", http_server, 1, 1, none, rules::check_flag, "certificates are not stapled"},
-    DirectiveSpec{"ssl_buffer_size", http_server, 1, 1, none, rules::check_size,
-                  "records are as large as the bytes at hand"},
+    DirectiveSpec{"ssl_password_file", http_server, 1, 1, none, &set_passwords},
+    DirectiveSpec{"ssl_conf_command", http_server, 2, 2, none, &add_conf_command},
+    DirectiveSpec{"ssl_reject_handshake", http_server, 1, 1, none, &rules::set_flag<&TlsSettings::reject_handshake>},
+    DirectiveSpec{"ssl_session_ticket_key", http_server, 1, 1, none, &add_ticket_key},
+    DirectiveSpec{"ssl_buffer_size", http_server, 1, 1, none, &rules::set_size<&TlsSettings::buffer_size>},
+    DirectiveSpec{"ssl_early_data", http_server, 1, 1, none, rules::check_flag, no_early_data},
+    // what ssl_stapling_file holds is stapled; nobody asks an OCSP responder
+    DirectiveSpec{"ssl_stapling", http_server, 1, 1, none, &rules::set_flag<&TlsSettings::stapling>},
+    DirectiveSpec{"ssl_stapling_file", http_server, 1, 1, none, &set_pem<&TlsSettings::stapling_file>},
+    DirectiveSpec{"ssl_stapling_responder", http_server, 1, 1, none, rules::check_once, no_responder},
+    DirectiveSpec{"ssl_stapling_verify", http_server, 1, 1, none, rules::check_flag, no_responder},
+};
+
+// A text that the handshake left; nothing where it left none.
+template <auto Member>
+rules::Value from_handshake(rules::RequestState& state, std::string_view) {
+  const std::string& text = state.exchange.connection().*Member;
+  return text.empty() ? rules::Value() : rules::Value(text);
+}
+
+rules::Value session_reused(rules::RequestState& state, std::string_view) {
+  const http::ConnectionInfo& connection = state.exchange.connection();
+  if (!connection.tls) return std::nullopt;
+  return connection.tls_session_reused ? "r" : ".";
+}
+
+using http::ConnectionInfo;
+using rules::VariableSpec;
+
+constexpr std::array variables = {
+    VariableSpec{"ssl_protocol", &from_handshake<&ConnectionInfo::tls_protocol>},
+    VariableSpec{"ssl_cipher", &from_handshake<&ConnectionInfo::tls_cipher>},
+    VariableSpec{"ssl_ciphers", &from_handshake<&ConnectionInfo::tls_ciphers>},
+    VariableSpec{"ssl_curve", &from_handshake<&ConnectionInfo::tls_curve>},
+    VariableSpec{"ssl_curves", &from_handshake<&ConnectionInfo::tls_curves>},
+    VariableSpec{"ssl_server_name", &from_handshake<&ConnectionInfo::tls_server_name>},
+    VariableSpec{"ssl_session_id", &from_handshake<&ConnectionInfo::tls_session_id>},
+    VariableSpec{"ssl_session_reused", &session_reused},
+    // No data is taken before the end of the handshake.
+    VariableSpec{"ssl_early_data", [](rules::RequestState&, std::string_view) -> rules::Value { return std::nullopt; }},
 };
 
 }  // namespace
 
-void describe_tls_settings(rules::Language& language) { language.add_directives(directives); }
+void describe_tls_settings(rules::Language& language) {
+  language.add_directives(directives);
+  language.add_settable_variables(variables);
+}
 
 }  // namespace caisson::gateway

@@ -37,7 +37,14 @@ struct TlsSettings {
   std::optional<File> client_certificate;   // whose certificates clients may show
   std::optional<File> trusted_certificate;  // the same, but clients are not told
   std::optional<File> crl;
-  config::SourcePos ssl_at;  // of `ssl on;`
+  std::optional<std::vector<std::string>> passwords;  // ssl_password_file
+  std::optional<std::vector<std::pair<std::string, std::string>>> conf_commands;
+  std::optional<bool> reject_handshake;
+  std::optional<std::vector<File>> ticket_keys;  // the first seals
+  std::optional<bool> stapling;
+  std::optional<File> stapling_file;
+  std::optional<std::uint64_t> buffer_size;  // bytes
+  config::SourcePos ssl_at;                  // of `ssl on;`
 
   bool verifies_clients() const { return verify_client.value_or(VerifyClient::Off) != VerifyClient::Off; }
 

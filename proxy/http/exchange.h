@@ -59,6 +59,11 @@ struct ConnectionInfo {
   bool tls = false;
   std::string tls_protocol;  // "TLSv1.3"
   std::string tls_cipher;
+  std::string tls_ciphers;  // that the client can; with ":" between
+  std::string tls_curve;
+  std::string tls_curves;      // that the client can
+  std::string tls_session_id;  // in hexadecimal
+  bool tls_session_reused = false;
   std::string tls_server_name;                                  // SNI, lower case
   std::shared_ptr<const ClientCertificate> client_certificate;  // null: none was shown
   bool pipelined = false;    // $pipe: this request came before the last response had left

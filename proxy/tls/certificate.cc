@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <ctime>
 
 #include "base/text.h"
@@ -20,34 +21,31 @@ BioHandle bio_over(const std::string& text) {
   return BioHandle(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
-// What a key is opened with, one password after the other.
-struct Passwords {
-  const std::string* next = nullptr;  // null: none
+// What OpenSSL's question for a password is answered with, instead of by asking at the terminal.
+struct Password {
+  const std::string* text = nullptr;  // null: there is none
   bool asked = false;
 };
 
-// Instead of OpenSSL's own, which asks at the terminal.
-int give_password(char* into, int size, int, void* passwords) {
-  auto& given = *static_cast<Passwords*>(passwords);
-  given.asked = true;
-  if (given.next == nullptr || given.next->size() > static_cast<std::size_t>(size)) return -1;
-  given.next->copy(into, given.next->size());
-  return static_cast<int>(given.next->size());
+int on_password(char* into, int size, int, void* argument) {
+  auto& password = *static_cast<Password*>(argument);
+  password.asked = true;
+  if (password.text == nullptr || password.text->size() > static_cast<std::size_t>(size)) return -1;
+  std::copy(password.text->begin(), password.text->end(), into);
+  return static_cast<int>(password.text->size());
 }
 
-KeyHandle read_key(const CertificatePem& pem, Passwords& passwords) {
-  const auto with = [&](const std::string* password) {
+// The key, with the first password that opens it. ngx_ssl_load_certificate_key
+KeyHandle read_key(const CertificatePem& pem, bool& password_missing) {
+  for (std::size_t i = 0;; ++i) {
+    Password password;
+    if (i < pem.passwords.size()) password.text = &pem.passwords[i];
+    const BioHandle bio = bio_over(pem.key);
+    KeyHandle key(PEM_read_bio_PrivateKey(bio.get(), nullptr, &on_password, &password));
+    password_missing = password.asked && pem.passwords.empty();
+    if (key || !password.asked || i + 1 >= pem.passwords.size()) return key;
     ERR_clear_error();
-    passwords.next = password;
-    const BioHandle key = bio_over(pem.key);
-    return KeyHandle(PEM_read_bio_PrivateKey(key.get(), nullptr, &give_password, &passwords));
-  };
-  if (pem.passwords.empty()) return with(nullptr);
-  KeyHandle key;
-  for (const std::string& password : pem.passwords) {
-    if (!key) key = with(&password);
   }
-  return key;
 }
 
 Error cannot_load(const char* what, const std::string& path, const char* call, const char* needed) {
@@ -76,13 +74,12 @@ Result<Certificate> Certificate::load(const CertificatePem& pem) {
   }
   ERR_clear_error();
 
-  Passwords passwords;
-  result.key_ = read_key(pem, passwords);
+  bool password_missing = false;
+  result.key_ = read_key(pem, password_missing);
   if (!result.key_) {
     return cannot_load("certificate key", pem.key_path, "PEM_read_bio_PrivateKey()",
-                       passwords.asked
-                           ? "; the key needs a password, take it off with: openssl pkey -in KEY -out NEWKEY"
-                           : "; the file must hold the private key in PEM form");
+                       password_missing ? "; the key needs a password: name a file with it in \"ssl_password_file\""
+                                        : "; the file must hold the private key in PEM form");
   }
   ERR_clear_error();  // reading a key leaves the decoders' attempts behind
   if (X509_check_private_key(result.leaf(), result.key()) != 1) {

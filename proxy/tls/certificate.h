@@ -23,11 +23,11 @@ using KeyHandle = std::unique_ptr<EVP_PKEY, FreeWith<&EVP_PKEY_free>>;
 
 // What ssl_certificate and ssl_certificate_key name, read.
 struct CertificatePem {
-  std::string chain;                        // the leaf first, then its issuers
-  std::string key;                          // may be the same text as `chain`
-  std::string chain_path;                   // for messages
-  std::string key_path;                     // for messages
-  std::vector<std::string> passwords = {};  // one of them may open the key
+  std::string chain;                     // the leaf first, then its issuers
+  std::string key;                       // may be the same text as `chain`
+  std::string chain_path;                // for messages
+  std::string key_path;                  // for messages
+  std::vector<std::string> passwords{};  // for the key, tried in this order (ssl_password_file)
 };
 
 class Certificate {

@@ -148,6 +148,13 @@ std::string_view asked_name(SSL* ssl) noexcept {
   return {reinterpret_cast<const char*>(bytes + before_name), name_size};
 }
 
+// What the host that was chosen says to the handshake.
+int rejected_or_good(SSL* ssl, int* alert) noexcept {
+  if (!state_of(ssl).rejects) return SSL_CLIENT_HELLO_SUCCESS;
+  *alert = SSL_AD_UNRECOGNIZED_NAME;
+  return SSL_CLIENT_HELLO_ERROR;
+}
+
 // The host is chosen here, before OpenSSL looks at the session that the client offers, and on the whole ClientHello
 // however it was cut on the way: a session of one host is not resumed on another, and no client gets a weaker host than
 // the one it names.
@@ -155,11 +162,37 @@ int on_client_hello(SSL* ssl, int* alert, void*) noexcept {
   const ServerHosts* hosts = hosts_of(ssl);
   std::string_view name = asked_name(ssl);
   if (name.ends_with('.')) name.remove_suffix(1);
-  if (hosts == nullptr || !hosts->find || name.empty()) return SSL_CLIENT_HELLO_SUCCESS;
+  if (hosts == nullptr || !hosts->find || name.empty()) return rejected_or_good(ssl, alert);
   const std::shared_ptr<const ServerContext> host = hosts->find(text::lowered(name));
-  if (host == nullptr || host->take_over(ssl)) return SSL_CLIENT_HELLO_SUCCESS;
+  if (host == nullptr || host->take_over(ssl)) return rejected_or_good(ssl, alert);
   *alert = SSL_AD_INTERNAL_ERROR;
   return SSL_CLIENT_HELLO_ERROR;
+}
+
+// Answers a client that asks for the state of our certificate (RFC 6066 section 8).
+int on_status_request(SSL* ssl, void*) noexcept {
+  const std::string& stapled = state_of(ssl).stapled;
+  if (stapled.empty()) return SSL_TLSEXT_ERR_NOACK;
+  auto* const copy = static_cast<unsigned char*>(OPENSSL_memdup(stapled.data(), stapled.size()));
+  if (copy == nullptr) return SSL_TLSEXT_ERR_NOACK;
+  SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(stapled.size()));  // takes the copy
+  return SSL_TLSEXT_ERR_OK;
+}
+
+// ngx_ssl_conf_commands
+Result<void> run_commands(SSL_CTX* context, const ServerParameters& parameters) {
+  if (parameters.commands.empty()) return {};
+  const std::unique_ptr<SSL_CONF_CTX, FreeWith<&SSL_CONF_CTX_free>> commands(SSL_CONF_CTX_new());
+  if (!commands) return ssl_call_failed("SSL_CONF_CTX_new()");
+  SSL_CONF_CTX_set_flags(commands.get(), SSL_CONF_FLAG_FILE | SSL_CONF_FLAG_SERVER | SSL_CONF_FLAG_CERTIFICATE |
+                                             SSL_CONF_FLAG_SHOW_ERRORS);
+  SSL_CONF_CTX_set_ssl_ctx(commands.get(), context);
+  for (const auto& [name, value] : parameters.commands) {
+    if (SSL_CONF_cmd(commands.get(), name.c_str(), value.c_str()) > 0) continue;
+    return ssl_call_failed("SSL_CONF_cmd(\"" + name + "\", \"" + value + "\")");
+  }
+  if (SSL_CONF_CTX_finish(commands.get()) != 1) return ssl_call_failed("SSL_CONF_CTX_finish()");
+  return {};
 }
 
 // Has OpenSSL remember the name and tell the client that it counted.
@@ -198,6 +231,9 @@ Result<ServerContext> ServerContext::make(const ServerParameters& parameters) {
     // TLS 1.3 would send tickets that only name a session of the cache.
     if (state->cache == nullptr) SSL_CTX_set_num_tickets(context, 0);
   }
+  state->rejects = parameters.reject_handshake;
+  state->stapled = parameters.stapled;
+  state->record_size = parameters.record_size;
   attach_state(context, std::move(state));
   install_session_callbacks(context);
   SSL_CTX_set_session_cache_mode(context, parameters.session_caching == SessionCaching::Off
@@ -209,6 +245,9 @@ Result<ServerContext> ServerContext::make(const ServerParameters& parameters) {
   SSL_CTX_set_client_hello_cb(context, &on_client_hello, nullptr);
   SSL_CTX_set_tlsext_servername_callback(context, &on_server_name);
   SSL_CTX_set_alpn_select_cb(context, &on_alpn, nullptr);
+  // On every context: OpenSSL asks the one that the connection began with.
+  SSL_CTX_set_tlsext_status_cb(context, &on_status_request);
+  if (auto done = run_commands(context, parameters); !done.ok()) return std::move(done).error();
   return result;
 }
 

@@ -55,6 +55,10 @@ struct ServerParameters {
   bool session_tickets = true;
   std::shared_ptr<TicketKeys> ticket_keys;  // for session_tickets
   ClientVerificationParameters clients;
+  bool reject_handshake = false;  // no certificate is shown to anybody
+  std::string stapled;            // an OCSP response for the certificate, DER; empty: none
+  std::size_t record_size = 16 * 1024;
+  std::vector<std::pair<std::string, std::string>> commands;  // ssl_conf_command: OpenSSL's own settings
   // In the order of preference; a client that offers only others is refused. Empty: no ALPN.
   std::vector<std::string> alpn = {"http/1.1", "http/1.0", "http/0.9"};
 };

@@ -77,14 +77,16 @@ void on_remove_session(SSL_CTX* context, SSL_SESSION* session) noexcept {
   }
 }
 
-// RFC 5077 section 4, with OpenSSL's choice of algorithms: AES-256-CBC and HMAC-SHA-256.
+// RFC 5077 section 4, with OpenSSL's choice of algorithms: AES-CBC and HMAC-SHA-256.
 int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac,
               int seal) noexcept {
   constexpr int failed = -1;
   constexpr int no_ticket = 0;
   constexpr int good = 1;
   constexpr int good_but_renew = 2;
-  static const EVP_CIPHER* const aes = EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr);  // once: fetching takes locks
+  // Once: fetching takes locks.
+  static const EVP_CIPHER* const aes_256 = EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr);
+  static const EVP_CIPHER* const aes_128 = EVP_CIPHER_fetch(nullptr, "AES-128-CBC", nullptr);
 
   const ServerState& state = state_of(ssl);
   if (state.ticket_keys == nullptr) return no_ticket;
@@ -92,17 +94,18 @@ int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* 
   if (seal != 0) {
     found = {state.ticket_keys->newest(), true};
     std::copy(found.key.name.begin(), found.key.name.end(), name);
-    if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(aes)) != 1) return failed;
+    if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(aes_256)) != 1) return failed;
   } else {
     const auto known = state.ticket_keys->find(std::span<const std::uint8_t, 16>(name, 16));
     if (!known) return no_ticket;
     found = *known;
   }
   char digest[] = "SHA256";
-  OSSL_PARAM params[] = {
-      OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, found.key.hmac.data(), found.key.hmac.size()),
-      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()};
+  OSSL_PARAM params[] = {OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, found.key.hmac.data(), found.key.width),
+                         OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                         OSSL_PARAM_construct_end()};
   if (EVP_MAC_CTX_set_params(mac, params) != 1) return failed;
+  const EVP_CIPHER* const aes = found.key.width == 16 ? aes_128 : aes_256;
   if (EVP_CipherInit_ex(cipher, aes, nullptr, found.key.aes.data(), iv, seal) != 1) return failed;
   return found.newest ? good : good_but_renew;
 }

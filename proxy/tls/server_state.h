@@ -17,6 +17,9 @@ struct ServerState {
   std::string alpn;                         // in wire form, in the order of preference
   std::shared_ptr<SessionCache> cache;      // null: sessions are not kept
   std::shared_ptr<TicketKeys> ticket_keys;  // null: no tickets
+  bool rejects = false;                     // every handshake with this host (ssl_reject_handshake)
+  std::string stapled;                      // the OCSP response that goes with the certificate, DER; empty: none
+  std::size_t record_size = 16 * 1024;      // most bytes of data in one record
 };
 
 // The context owns the state from here on.

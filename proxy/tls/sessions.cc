@@ -52,6 +52,26 @@ void SessionCache::erase(Entries::iterator entry) {
   entries_.erase(entry);
 }
 
+std::optional<TicketKey> TicketKey::parse(std::string_view bytes) {
+  if (bytes.size() != 48 && bytes.size() != 80) return std::nullopt;
+  TicketKey key{};
+  key.width = bytes.size() == 48 ? 16 : 32;
+  const auto take = [&bytes](std::uint8_t* into, std::size_t size) {
+    std::copy_n(bytes.begin(), size, into);
+    bytes.remove_prefix(size);
+  };
+  // As nginx lays them out (ngx_ssl_session_ticket_keys): AES-128 first its cipher's key, AES-256 first its HMAC's.
+  take(key.name.data(), key.name.size());
+  if (key.width == 16) {
+    take(key.aes.data(), key.width);
+    take(key.hmac.data(), key.width);
+  } else {
+    take(key.hmac.data(), key.width);
+    take(key.aes.data(), key.width);
+  }
+  return key;
+}
+
 TicketKey TicketKey::random() {
   TicketKey key;
   const auto fill = [](auto& bytes) { return RAND_priv_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1; };

@@ -52,8 +52,11 @@ struct TicketKey {
   std::array<std::uint8_t, 16> name;
   std::array<std::uint8_t, 32> aes;
   std::array<std::uint8_t, 32> hmac;
+  std::size_t width = 32;  // how many bytes of `aes` and `hmac` count: AES-256, or 16 for AES-128
 
   static TicketKey random();
+  // The bytes of a ssl_session_ticket_key file: 80 for AES-256, 48 for AES-128. Nothing for any other number.
+  static std::optional<TicketKey> parse(std::string_view bytes);
 };
 
 // The key ring: the first key seals, all of them open. Threading: any.

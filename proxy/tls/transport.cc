@@ -9,9 +9,12 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <cstdio>
 #include <new>
+#include <vector>
 
 #include "async/buffer.h"
+#include "base/text.h"
 #include "tls/errors.h"
 #include "tls/server_state.h"
 #include "tls/wire.h"
@@ -43,6 +46,49 @@ class Deadline {
 };
 
 bool is_ip(const std::string& name) { return net::Address::from_ip(name, 0).has_value(); }
+
+std::string curve_name(int nid) {
+  if (nid == 0) return {};
+  if ((nid & TLSEXT_nid_unknown) == 0) return OBJ_nid2sn(nid);
+  char text[8];
+  std::snprintf(text, sizeof text, "0x%04x", static_cast<unsigned>(nid) & 0xffff);
+  return text;
+}
+
+void append_word(std::string& list, const std::string& word) { list.append(list.empty() ? "" : ":").append(word); }
+
+// ngx_ssl_get_curves
+std::string client_curves(SSL* ssl) {
+  const auto count = SSL_get1_curves(ssl, nullptr);
+  if (count <= 0) return {};
+  std::vector<int> nids(static_cast<std::size_t>(count));
+  SSL_get1_curves(ssl, nids.data());
+  std::string list;
+  for (const int nid : nids) append_word(list, curve_name(nid));
+  return list;
+}
+
+// ngx_ssl_get_ciphers
+std::string client_ciphers(SSL* ssl) {
+  unsigned char* bytes = nullptr;
+  const auto size = SSL_get0_raw_cipherlist(ssl, &bytes);
+  std::string list;
+  for (long i = 0; i + 1 < static_cast<long>(size); i += 2) {
+    const SSL_CIPHER* cipher = SSL_CIPHER_find(ssl, bytes + i);
+    char unknown[8];
+    std::snprintf(unknown, sizeof unknown, "0x%02x%02x", bytes[i], bytes[i + 1]);
+    append_word(list, cipher != nullptr ? SSL_CIPHER_get_name(cipher) : unknown);
+  }
+  return list;
+}
+
+std::string session_id_of(SSL* ssl) {
+  const SSL_SESSION* session = SSL_get0_session(ssl);
+  if (session == nullptr) return {};
+  unsigned size = 0;
+  const unsigned char* id = SSL_SESSION_get_id(session, &size);
+  return text::to_hex(std::as_bytes(std::span(id, size)));
+}
 
 std::string text_or_empty(const char* text) { return text == nullptr ? std::string() : std::string(text); }
 
@@ -129,7 +175,13 @@ void TlsTransport::learn_facts() {
   SSL_get0_alpn_selected(ssl, &alpn, &alpn_size);
   facts_.alpn.assign(reinterpret_cast<const char*>(alpn), alpn_size);
   facts_.session_reused = SSL_session_reused(ssl) == 1;
-  if (hosts_) facts_.client_certificate = client_certificate_of(ssl);
+  facts_.session_id = session_id_of(ssl);
+  if (!hosts_) return;
+  record_size_ = std::min(largest_record, state_of(ssl).record_size);
+  facts_.client_certificate = client_certificate_of(ssl);
+  facts_.curve = curve_name(static_cast<int>(SSL_get_negotiated_group(ssl)));
+  facts_.curves = client_curves(ssl);
+  facts_.ciphers = client_ciphers(ssl);
 }
 
 void TlsTransport::fail_handshake(int ssl_error) {
@@ -192,14 +244,14 @@ Task<void> TlsTransport::write(std::span<const std::span<const std::byte>> piece
   std::size_t in_small = 0;
   for (std::span<const std::byte> piece : pieces) {
     while (!piece.empty()) {
-      const std::size_t n = std::min(piece.size(), largest_record - in_small);
-      if (n == largest_record) {
+      const std::size_t n = std::min(piece.size(), record_size_ - in_small);
+      if (n == record_size_) {
         encrypt(piece.first(n));
       } else {
         if (!small) small = async::Block::take();
         std::copy_n(piece.begin(), n, small->data() + in_small);
         in_small += n;
-        if (in_small == largest_record) encrypt(small->whole().first(std::exchange(in_small, 0)));
+        if (in_small == record_size_) encrypt(small->whole().first(std::exchange(in_small, 0)));
       }
       piece = piece.subspan(n);
       if (wire_->gathered() >= Wire::enough_to_send) co_await wire_->flush(idle);

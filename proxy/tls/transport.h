@@ -29,6 +29,11 @@ struct Facts {
   std::string server_name;  // $ssl_server_name: what the client asked for, as it wrote it; empty: nothing
   std::string alpn;         // "http/1.1"; empty: none agreed
   bool session_reused = false;
+  std::string session_id;  // in hexadecimal; empty: none
+  // The server's side only, in OpenSSL's names, "0x..." for what has none; several with ":" between.
+  std::string curve;                                            // that the keys were agreed on with
+  std::string curves;                                           // that the client can
+  std::string ciphers;                                          // that the client can
   std::shared_ptr<const ClientCertificate> client_certificate;  // null: none was shown; the server's side only
 };
 
@@ -84,9 +89,10 @@ class TlsTransport final : public net::Transport {
   std::unique_ptr<SSL, FreeSsl> ssl_;  // refers to wire_, so it goes first
   std::shared_ptr<const ServerHosts> hosts_;
   Facts facts_;
-  bool open_ = false;    // the handshake is done
-  bool ended_ = false;   // the peer's close_notify came
-  std::string failure_;  // not empty after a fatal error: no more calls on ssl_
+  std::size_t record_size_ = 16 * 1024;  // most bytes of data in one record
+  bool open_ = false;                    // the handshake is done
+  bool ended_ = false;                   // the peer's close_notify came
+  std::string failure_;                  // not empty after a fatal error: no more calls on ssl_
 };
 
 }  // namespace caisson::tls

@@ -251,18 +251,10 @@ constexpr std::array variables = {
     VariableSpec{"nginx_version", [](RequestState&, View) -> Value { return "1.28.0"; }},
 };
 
-constexpr std::array tls_variables = {
-    VariableSpec{"ssl_protocol", [](RequestState& s, View) { return non_empty(s.exchange.connection().tls_protocol); }},
-    VariableSpec{"ssl_cipher", [](RequestState& s, View) { return non_empty(s.exchange.connection().tls_cipher); }},
-    VariableSpec{"ssl_server_name",
-                 [](RequestState& s, View) { return non_empty(s.exchange.connection().tls_server_name); }},
-};
-
 }  // namespace
 
 void describe_variables(rules::Language& language) {
   language.add_variables(variables);
-  language.add_settable_variables(tls_variables);
 }
 
 }  // namespace caisson::gateway

@@ -85,7 +85,7 @@ TEST_CASE("a key with a password is refused instead of asked for at the terminal
                                    const_cast<char*>("secret")) == 1);
   CertificatePem pem = server().pem();
   pem.key = bio_text(bio.get());
-  CHECK(refusal(pem).ends_with("the key needs a password, take it off with: openssl pkey -in KEY -out NEWKEY"));
+  CHECK(refusal(pem).ends_with("the key needs a password: name a file with it in \"ssl_password_file\""));
 }
 
 TEST_CASE("a good certificate needs no advice") {

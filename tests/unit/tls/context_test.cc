@@ -215,3 +215,51 @@ TEST_CASE("settings that OpenSSL refuses are told in nginx's words") {
   REQUIRE_FALSE(made.ok());
   CHECK(made.error().what == "no proxy_ssl_trusted_certificate for proxy_ssl_verify");
 }
+
+TEST_CASE("a key behind a password is opened with the first of the passwords that fits") {
+  const Identity& identity = identity_of("locked.test");
+  const BioHandle bio(BIO_new(BIO_s_mem()));
+  const std::string password = "open sesame";
+  REQUIRE(PEM_write_bio_PrivateKey(bio.get(), identity.key.get(), EVP_aes_256_cbc(),
+                                   reinterpret_cast<const unsigned char*>(password.data()),
+                                   static_cast<int>(password.size()), nullptr, nullptr) == 1);
+  CertificatePem pem = identity.pem();
+  pem.key = bio_text(bio.get());
+  CHECK_FALSE(Certificate::load(pem).ok());
+  pem.passwords = {"wrong", "worse"};
+  CHECK_FALSE(Certificate::load(pem).ok());
+  pem.passwords = {"wrong", password, "worse"};
+  CHECK(Certificate::load(pem).ok());
+}
+
+TEST_CASE("a host that rejects handshakes ends them for its own names alone") {
+  ServerParameters closed;
+  closed.identity = "closed.test";
+  closed.reject_handshake = true;
+  const auto hosts = hosts_by_name({closed, host_parameters("open.test")});
+  CHECK(visit(hosts, TLS1_3_VERSION, "open.test", nullptr, Resume::Ticket).host == "open.test");
+  CHECK_THROWS(visit(hosts, TLS1_3_VERSION, "closed.test", nullptr, Resume::Ticket));
+  CHECK_THROWS(visit(hosts, TLS1_2_VERSION, "other.test", nullptr, Resume::Ticket));
+}
+
+TEST_CASE("ssl_conf_command's settings reach OpenSSL, and one that it does not know is told") {
+  ServerParameters parameters = host_parameters("a.test");
+  parameters.commands = {{"MaxProtocol", "TLSv1.2"}};
+  CHECK_THROWS(visit(only_host(parameters), TLS1_3_VERSION, "a.test", nullptr, Resume::Ticket));
+  parameters.commands = {{"Nonsense", "yes"}};
+  CHECK(refusal(parameters).starts_with("SSL_CONF_cmd(\"Nonsense\", \"yes\") failed"));
+}
+
+TEST_CASE("tickets are resumed under the keys of a file, of either length") {
+  for (const std::size_t size : {std::size_t{48}, std::size_t{80}}) {
+    const auto key = TicketKey::parse(std::string(size, 'k'));
+    REQUIRE(key);
+    ServerParameters parameters = host_parameters("a.test");
+    parameters.session_caching = SessionCaching::None;
+    parameters.ticket_keys = std::make_shared<TicketKeys>(std::vector{*key});
+    const Visit first = visit(only_host(parameters), TLS1_3_VERSION, "a.test", nullptr, Resume::Ticket);
+    parameters.ticket_keys = std::make_shared<TicketKeys>(std::vector{*key});  // another process with the same file
+    CHECK(visit(only_host(parameters), TLS1_3_VERSION, "a.test", first.session.get(), Resume::Ticket).reused);
+  }
+  CHECK_FALSE(TicketKey::parse(std::string(64, 'k')));
+}
