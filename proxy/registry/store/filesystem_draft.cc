@@ -213,7 +213,9 @@ Result<void> FilesystemDraft::settle() {
     remove_files();
     return synced;
   }
-  return note_synced(size_);
+  auto entered = sync_folder(root_, folder_);
+  if (entered.ok()) entered = folders_.sync_all_above(folder_);
+  return entered.ok() ? note_synced(size_) : entered;
 }
 
 Result<void> FilesystemDraft::publish(const Key& key) {
