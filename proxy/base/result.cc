@@ -17,6 +17,10 @@ Error system_error(int error_number, std::string_view doing) {
     case EPERM:
       code = ErrorCode::ReadOnly;
       break;
+    case EMFILE:
+    case ENFILE:
+      code = ErrorCode::Busy;
+      break;
     case ENOENT:
     case ENOTDIR:
       code = ErrorCode::NotFound;

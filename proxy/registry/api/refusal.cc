@@ -83,6 +83,11 @@ Refusal storage_refusal(const Error& error) {
     }
     case ErrorCode::ReadOnly:
       return refusal(Code::Unavailable, R"("the registry's storage cannot be written")");
+    case ErrorCode::Busy: {
+      Refusal busy = refusal(Code::Unavailable, R"("the registry has too many files open")");
+      busy.headers.add("Retry-After", "1");
+      return busy;
+    }
     default:
       return refusal(Code::Unknown);
   }
