@@ -16,6 +16,7 @@
 #include "gateway/core_directives.h"
 #include "gateway/gateway.h"
 #include "gateway/virtual_hosts.h"
+#include "limits/module.h"
 #include "registry/api/module.h"
 #include "rules/request_log.h"
 #include "upstream/module.h"
@@ -117,6 +118,7 @@ T take(Result<T> result, std::vector<Error>& errors) {
 
 void describe_all(rules::Language& language) {
   gateway::describe(language);
+  limits::describe(language);
   auth::describe(language);
   upstream::describe(language);
   registry::describe(language);
@@ -162,6 +164,8 @@ int Caisson::serve(Serving serving) {
   services.hashes = &hashes;
   services.names = &names;
   services.logs = &serving.logs;
+  observe::ConnectionCounts connections;
+  services.connections = &connections;
 
   config::MemorySource files(serving.files);
   rules::Loader::Loaded loaded = load_settings(language_, serving.invocation, files, services);
@@ -194,7 +198,7 @@ int Caisson::serve(Serving serving) {
   };
   const std::uint64_t wanted = loaded.settings->root.get<gateway::ProcessSettings>().worker_processes.value_or(1);
   return serve_settings(*loaded.settings, std::move(serving.listeners), wanted == 0 ? processors : wanted,
-                        serving.control, renew);
+                        serving.control, connections, renew);
 }
 
 }  // namespace caisson::app

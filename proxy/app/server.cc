@@ -33,8 +33,9 @@ struct Shared {
   std::vector<session::ClientOptions> client_options;  // by endpoint
   TlsShared tls;
   std::atomic<std::uint64_t> next_connection{1};
+  observe::ConnectionCounts& connections;
 
-  explicit Shared(const rules::Settings& s) : settings(s), gate(s) {}
+  Shared(const rules::Settings& s, observe::ConnectionCounts& c) : settings(s), gate(s), connections(c) {}
 
   // As make_tls_hosts() takes them; the settings outlive all loops.
   std::shared_ptr<const gateway::VirtualHosts> hosts() const { return {std::shared_ptr<void>(), &gate.hosts()}; }
@@ -97,7 +98,7 @@ std::optional<http::ForwardedConnection> exchange_form(std::optional<net::ProxyH
 // One loop, its thread, and what its connections use.
 class ServingLoop {
  public:
-  explicit ServingLoop(Shared& shared) : shared_(shared) {
+  explicit ServingLoop(Shared& shared) : shared_(shared), counts_(shared.connections.add_loop()) {
     std::promise<async::Loop*> made;
     auto loop = made.get_future();
     thread_ = std::thread([this, &made] { run(made); });
@@ -169,6 +170,7 @@ class ServingLoop {
   }
 
   async::Task<void> serve_connection(std::size_t listener, Fd socket, net::Address peer) {
+    observe::CountedConnection counted(counts_);
     http::ConnectionInfo info = describe(listener, socket.get(), peer);
     const std::size_t index = info.listener;
     const session::ClientOptions& options = shared_.client_options[index];
@@ -180,9 +182,9 @@ class ServingLoop {
         info.forwarded = exchange_form(std::move(header->ends));
       }
       if (tls_[index]) {
-        co_await serve_encrypted(index, std::move(socket), std::move(info));
+        co_await serve_encrypted(index, std::move(socket), std::move(info), counted);
       } else {
-        co_await serve_plain(index, std::move(socket), std::move(info), 0);
+        co_await serve_plain(index, std::move(socket), std::move(info), counted, 0);
       }
     } catch (const net::ConnectionLost&) {
     } catch (const async::TimedOut&) {
@@ -191,21 +193,23 @@ class ServingLoop {
   }
 
   // `refused`: a status that answers the first request, whatever it says; 0: none.
-  async::Task<void> serve_plain(std::size_t index, Fd socket, http::ConnectionInfo info, unsigned refused) {
+  async::Task<void> serve_plain(std::size_t index, Fd socket, http::ConnectionInfo info,
+                                observe::CountedConnection& counted, unsigned refused) {
     session::Client client(std::make_unique<net::PlainTransport>(*loop_, std::move(socket)), std::move(info),
-                           shared_.gate, idle_, shared_.client_options[index]);
+                           shared_.gate, idle_, counted, shared_.client_options[index]);
     if (refused != 0) {
       client.refuse(refused, "client sent plain HTTP request to HTTPS port while reading client request headers");
     }
     co_await client.run();
   }
 
-  async::Task<void> serve_encrypted(std::size_t index, Fd socket, http::ConnectionInfo info) {
+  async::Task<void> serve_encrypted(std::size_t index, Fd socket, http::ConnectionInfo info,
+                                    observe::CountedConnection& counted) {
     const session::ClientOptions& options = shared_.client_options[index];
     std::unique_ptr<tls::TlsTransport> transport;
     try {
       if (!co_await tls::starts_with_tls(*loop_, socket.get(), options.header_timeout)) {
-        co_return co_await serve_plain(index, std::move(socket), std::move(info), 497);
+        co_return co_await serve_plain(index, std::move(socket), std::move(info), counted, 497);
       }
       transport = std::make_unique<tls::TlsTransport>(*loop_, std::move(socket), tls_[index]);
       co_await transport->handshake(options.header_timeout);
@@ -215,7 +219,7 @@ class ServingLoop {
       co_return log_connection(index, info, observe::Level::Info, "client timed out", " SSL handshaking");
     }
     describe_tls(transport->facts(), info);
-    session::Client client(std::move(transport), std::move(info), shared_.gate, idle_, options);
+    session::Client client(std::move(transport), std::move(info), shared_.gate, idle_, counted, options);
     co_await client.run();
   }
 
@@ -234,6 +238,7 @@ class ServingLoop {
   }
 
   Shared& shared_;
+  observe::LoopCounts& counts_;
   std::mutex loop_mutex_;
   async::Loop* loop_ = nullptr;  // null again when it has ended
   session::IdleConnections idle_;
@@ -338,8 +343,8 @@ class Front {
 }  // namespace
 
 int serve_settings(const rules::Settings& settings, std::vector<NamedFd> listeners, std::size_t loops, Control& control,
-                   Renew renew) {
-  Shared shared(settings);
+                   observe::ConnectionCounts& connections, Renew renew) {
+  Shared shared(settings, connections);
   for (const Endpoint& endpoint : shared.gate.hosts().endpoints()) {
     shared.client_options.push_back(options_of(endpoint));
   }

@@ -10,6 +10,7 @@
 #include "app/control.h"
 #include "app/handover.h"
 #include "gateway/virtual_hosts.h"
+#include "observe/connection_counts.h"
 #include "rules/loader.h"
 
 namespace caisson::app {
@@ -20,6 +21,6 @@ using Renew = std::function<std::shared_ptr<const gateway::VirtualHosts>(const c
 
 // Serves until control says Stop or Quit. Returns the exit status of the process.
 int serve_settings(const rules::Settings& settings, std::vector<NamedFd> listeners, std::size_t loops, Control& control,
-                   Renew renew);
+                   observe::ConnectionCounts& connections, Renew renew);
 
 }  // namespace caisson::app

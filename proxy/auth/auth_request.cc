@@ -42,16 +42,13 @@ Result<void> set_path(rules::Loader& loader, const config::Directive& d) {
 }
 
 Result<void> add_assignment(rules::Loader& loader, const config::Directive& d) {
-  const std::string& name = d.args[0];
-  if (!name.starts_with('$') || name.size() < 2) {
-    return config::error_at(d.at, "invalid variable name \"" + name + '"');
-  }
+  const Result<std::size_t> variable = loader.define_variable(d.args[0], d);
+  if (!variable.ok()) return variable.error();
   Result<rules::Template> value = loader.compile(d.args[1], d);
   if (!value.ok()) return std::move(value).error();
-  const std::size_t variable = loader.variables().define(std::string_view(name).substr(1));
   auto& assignments = loader.level().own<AuthRequestSettings>().assignments;
   if (!assignments) assignments.emplace();
-  assignments->push_back({variable, std::move(value).value()});
+  assignments->push_back({variable.value(), std::move(value).value()});
   return {};
 }
 

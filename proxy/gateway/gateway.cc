@@ -3,7 +3,11 @@
 #include <exception>
 #include <utility>
 
-#include "gateway/access_rules.h"
+#include "gateway/access/access_rules.h"
+#include "gateway/access/geo.h"
+#include "gateway/access/referers.h"
+#include "gateway/access/secure_link.h"
+#include "gateway/access/split_clients.h"
 #include "gateway/answers/charset.h"
 #include "gateway/answers/error_page.h"
 #include "gateway/answers/expires.h"
@@ -23,14 +27,13 @@
 #include "gateway/files/document_root.h"
 #include "gateway/files/static_files.h"
 #include "gateway/files/try_files.h"
-#include "gateway/geo.h"
 #include "gateway/host.h"
 #include "gateway/logs/access_log.h"
 #include "gateway/real_ip.h"
 #include "gateway/script/map.h"
 #include "gateway/script/rewrite.h"
 #include "gateway/script/variables.h"
-#include "gateway/split_clients.h"
+#include "gateway/stub_status.h"
 #include "gateway/tls_settings.h"
 #include "http/target.h"
 #include "rules/request_log.h"
@@ -300,8 +303,13 @@ async::Task<Gateway::Refusal> Gateway::concluded(RequestState& state, Flow flow,
 }
 
 async::Task<Gateway::Refusal> Gateway::check_and_handle(RequestState& state) const {
-  if (state.parent == nullptr) {  // who asks, and whether he may, is settled for subrequests
-    take_real_ip(state);
+  // For a subrequest it is settled who asks, and that he may.
+  if (state.parent == nullptr) take_real_ip(state);
+  for (const auto& step : settings_.language.preaccess_steps()) {
+    if (!step->applies(*state.level)) continue;
+    if (Refusal refusal = co_await step->run(state)) co_return refusal;
+  }
+  if (state.parent == nullptr) {
     if (Refusal refusal = co_await check_access(state, settings_.language)) co_return refusal;
   }
   if (has_try_files(*state.level)) {
@@ -434,6 +442,9 @@ void describe(rules::Language& language) {
   describe_map(language);
   describe_geo(language);
   describe_split_clients(language);
+  describe_referers(language);
+  describe_secure_link(language);
+  describe_stub_status(language);
   describe_real_ip(language);
   describe_error_page(language);
   // In the order in which a head passes them: nginx's header filters.

@@ -23,6 +23,16 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   return address;
 }
 
+IpAddress IpAddress::v4(std::uint32_t number) {
+  IpAddress address;
+  for (unsigned i = 0; i < 4; ++i) address.bytes[i] = static_cast<std::uint8_t>(number >> (24 - 8 * i));
+  return address;
+}
+
+std::uint32_t IpAddress::v4_number() const {
+  return std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 | std::uint32_t{bytes[2]} << 8 | bytes[3];
+}
+
 std::string IpAddress::str() const {
   char text[INET6_ADDRSTRLEN] = {};
   ::inet_ntop(v6 ? AF_INET6 : AF_INET, bytes.data(), text, sizeof text);

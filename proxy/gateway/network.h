@@ -17,7 +17,9 @@ struct IpAddress {
 
   // An IPv4 address that is mapped into IPv6 (::ffff:192.0.2.1) counts as IPv4. Nothing when it is no address.
   static std::optional<IpAddress> parse(std::string_view text);
+  static IpAddress v4(std::uint32_t number);  // in host order
   std::string str() const;
+  std::uint32_t v4_number() const;  // REQUIRES: it is IPv4
   auto operator<=>(const IpAddress&) const = default;
 };
 

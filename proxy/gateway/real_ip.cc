@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "gateway/forwarded.h"
 #include "gateway/network.h"
 #include "rules/loader.h"
 #include "rules/setters.h"
@@ -30,7 +31,8 @@ struct RealIpSettings {
     rules::inherit(header, outer.header);
     rules::inherit(recursive, outer.recursive);
   }
-  bool trusts(std::string_view address) const {
+  template <class Address>
+  bool trusts(const Address& address) const {
     return std::any_of(trusted->begin(), trusted->end(), [&](const Network& n) { return n.contains(address); });
   }
 };
@@ -38,50 +40,6 @@ struct RealIpSettings {
 struct Taken {
   bool done = false;
 };
-
-struct Peer {
-  std::string address;
-  std::uint16_t port = 0;
-};
-
-// "192.0.2.1", "192.0.2.1:4711", "[2001:db8::1]:4711", "2001:db8::1".
-std::optional<Peer> parse_peer(std::string_view text) {
-  std::string_view host = text;
-  std::string_view port;
-  if (text.starts_with('[')) {
-    const std::size_t end = text.find(']');
-    if (end == std::string_view::npos) return std::nullopt;
-    host = text.substr(1, end - 1);
-    if (text.substr(end + 1).starts_with(':')) port = text.substr(end + 2);
-  } else if (std::count(text.begin(), text.end(), ':') == 1) {
-    host = text.substr(0, text.find(':'));
-    port = text.substr(text.find(':') + 1);
-  }
-  const auto address = IpAddress::parse(host);
-  if (!address) return std::nullopt;
-  const auto number = text::to_number(port);
-  return Peer{address->str(), static_cast<std::uint16_t>(number && *number <= 65535 ? *number : 0)};
-}
-
-// ngx_http_get_forwarded_addr: from the last address on to the first that is not trusted.
-std::optional<Peer> forwarded(const std::string& list, const RealIpSettings& settings) {
-  std::optional<Peer> found;
-  std::string_view rest = list;
-  while (!rest.empty()) {
-    const std::size_t end = rest.find_last_not_of(" ,");
-    if (end == std::string_view::npos) break;
-    rest = rest.substr(0, end + 1);
-    const std::size_t begin = rest.find_last_of(" ,");
-    const std::string_view last = begin == std::string_view::npos ? rest : rest.substr(begin + 1);
-    std::optional<Peer> peer = parse_peer(last);
-    if (!peer) break;
-    found = std::move(peer);
-    if (!settings.recursive.value_or(false) || !settings.trusts(found->address)) break;
-    if (begin == std::string_view::npos) break;
-    rest = rest.substr(0, begin);
-  }
-  return found;
-}
 
 }  // namespace
 
@@ -102,10 +60,11 @@ void take_real_ip(rules::RequestState& state) {
   if (!value || value->empty()) return;
   // Any header but X-Forwarded-For holds one address.
   const bool list = text::iequals(header, "X-Forwarded-For");
-  std::optional<Peer> peer = list ? forwarded(*value, settings) : parse_peer(text::trimmed(*value));
-  if (!list && !peer) peer = forwarded(*value, settings);
+  const auto trusted = [&](const IpAddress& one) { return settings.recursive.value_or(false) && settings.trusts(one); };
+  std::optional<ForwardedPeer> peer = list ? forwarded_peer(*value, trusted) : parse_peer(text::trimmed(*value));
+  if (!list && !peer) peer = forwarded_peer(*value, trusted);
   if (!peer) return;
-  state.exchange.set_client_address(std::move(peer->address), peer->port);
+  state.exchange.set_client_address(peer->address.str(), peer->port);
   taken.done = true;
 }
 

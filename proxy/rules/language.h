@@ -59,6 +59,7 @@ class Language {
   void add_block_end(Block kind, BlockEnd hook) { block_ends_.push_back({kind, hook}); }
   void add_finish(Finish hook) { finishes_.push_back(hook); }
   // In the order in which they run.
+  void add_preaccess_step(std::unique_ptr<PreaccessStep> step) { preaccess_steps_.push_back(std::move(step)); }
   void add_access_check(std::unique_ptr<AccessCheck> check) { access_checks_.push_back(std::move(check)); }
   void add_response_stage(std::unique_ptr<ResponseStage> stage) { response_stages_.push_back(std::move(stage)); }
 
@@ -72,6 +73,7 @@ class Language {
   const std::vector<DirectiveSpec>& directives() const noexcept { return directives_; }
   const std::vector<RefusedDirective>& refused() const noexcept { return refused_; }
   const std::vector<VariableSpec>& variables() const noexcept { return variables_; }
+  const std::vector<std::unique_ptr<PreaccessStep>>& preaccess_steps() const noexcept { return preaccess_steps_; }
   const std::vector<std::unique_ptr<AccessCheck>>& access_checks() const noexcept { return access_checks_; }
   const std::vector<std::unique_ptr<ResponseStage>>& response_stages() const noexcept { return response_stages_; }
 
@@ -86,6 +88,7 @@ class Language {
   std::vector<VariableSpec> variables_;
   std::vector<AtBlockEnd> block_ends_;
   std::vector<Finish> finishes_;
+  std::vector<std::unique_ptr<PreaccessStep>> preaccess_steps_;
   std::vector<std::unique_ptr<AccessCheck>> access_checks_;
   std::vector<std::unique_ptr<ResponseStage>> response_stages_;
 };

@@ -23,6 +23,7 @@ namespace caisson::async {
 class BlockingPool;
 }
 namespace caisson::observe {
+class ConnectionCounts;
 class LogFile;
 class LogFiles;
 }  // namespace caisson::observe
@@ -42,7 +43,8 @@ struct Services {
   async::BlockingPool* disk = nullptr;    // file system calls of the embedded registry
   async::BlockingPool* hashes = nullptr;  // password hashing
   async::BlockingPool* names = nullptr;   // name resolution
-  observe::LogFiles* logs = nullptr;      // the open logs; null: log directives are checked only
+  const observe::ConnectionCounts* connections = nullptr;
+  observe::LogFiles* logs = nullptr;  // the open logs; null: log directives are checked only
 };
 
 // A loaded configuration.

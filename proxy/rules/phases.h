@@ -1,5 +1,5 @@
-// What modules put into the handling of a request, and the order in which the gateway runs it: rewrite, access,
-// content, then response stages on the head and, at the end, the log.
+// What modules put into the handling of a request, and the order in which the gateway runs it: rewrite, preaccess,
+// access, content, then response stages on the head and, at the end, the log.
 //
 // Ownership: registered objects live as long as the Language. Threading: all of these are called from several loops at
 // once and keep no state of a request but in RequestState.
@@ -35,6 +35,16 @@ class RewriteStep {
 // The rewrite script written at one level. Not inherited.
 struct RewriteScript {
   std::vector<std::unique_ptr<RewriteStep>> steps;
+};
+
+// Decides before all access checks whether a request may go on now: rates, numbers of connections.
+class PreaccessStep {
+ public:
+  virtual ~PreaccessStep() = default;
+  // Whether the step has anything to do under these settings. Cheap: it saves a coroutine.
+  virtual bool applies(const Level& level) const = 0;
+  // Goes on when the request may, which can be later; or its refusal. Throws Cancelled.
+  virtual async::Task<std::optional<http::Answer>> run(RequestState& state) = 0;
 };
 
 // What one access check says of a request.

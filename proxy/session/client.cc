@@ -31,11 +31,12 @@ void IdleConnections::drain() {
 }
 
 Client::Client(std::unique_ptr<net::Transport> transport, http::ConnectionInfo info, http::Handler& handler,
-               IdleConnections& idle, const ClientOptions& options)
+               IdleConnections& idle, observe::CountedConnection& counted, const ClientOptions& options)
     : transport_(std::move(transport)),
       info_(std::move(info)),
       handler_(handler),
       idle_(idle),
+      counted_(counted),
       options_(options),
       input_(*transport_),
       parser_(options.parser),
@@ -65,6 +66,7 @@ async::Task<bool> Client::wait_for_request() {
   info_.pipelined = !input_.empty();
   if (!input_.empty()) co_return true;
   if (idle_.draining() && info_.requests > 0) co_return false;
+  counted_.enter(observe::LoopCounts::Phase::Waiting);
   async::CancelScope* outer = co_await async::current_scope();
   async::CancelScope scope(outer);
   // Who has not asked for anything yet may be just about to: a graceful stop answers one request, as nginx does.
@@ -86,6 +88,7 @@ async::Task<bool> Client::wait_for_request() {
 
 // False: the client left, or took too long, before its head was whole.
 async::Task<bool> Client::read_head() {
+  counted_.begin_request();
   parser_.reset();
   head_began_ = input_.received() - input_.unread().size();
   const auto deadline = std::chrono::steady_clock::now() + options_.header_timeout;
@@ -108,6 +111,7 @@ async::Task<Client::Next> Client::serve_request() {
   head.ignored = parser_.ignored_names();
   if (broken) head.body = http::BodySize::none();
   ++info_.requests;
+  counted_.enter(observe::LoopCounts::Phase::Writing);
 
   async::CancelScope* outer = co_await async::current_scope();
   async::CancelScope scope(outer);

@@ -12,6 +12,7 @@
 #include "http/h1/request_parser.h"
 #include "http/handler.h"
 #include "net/transport.h"
+#include "observe/connection_counts.h"
 #include "session/idle_connections.h"
 #include "session/input.h"
 
@@ -24,10 +25,9 @@ struct ClientOptions {
 
 class Client {
  public:
-  // `handler`, `idle` and `options` outlive the client. `refused` not zero: this connection's first request is to be
-  // answered with that status whatever it says (plain HTTP on a TLS port); `why` is for the log.
+  // `handler`, `idle`, `counted` and `options` outlive the client.
   Client(std::unique_ptr<net::Transport> transport, http::ConnectionInfo info, http::Handler& handler,
-         IdleConnections& idle, const ClientOptions& options);
+         IdleConnections& idle, observe::CountedConnection& counted, const ClientOptions& options);
 
   // The first request is to be answered with this status whatever it says: plain HTTP on a TLS port.
   void refuse(unsigned status, std::string why);
@@ -57,6 +57,7 @@ class Client {
   http::ConnectionInfo info_;
   http::Handler& handler_;
   IdleConnections& idle_;
+  observe::CountedConnection& counted_;
   const ClientOptions& options_;
   Input input_;
   http::h1::RequestParser parser_;

@@ -186,3 +186,53 @@ TEST_CASE("an authenticator whose body never ends is not waited for once its ans
   }
   CHECK(read_answer(client).status == 204);
 }
+
+TEST_CASE("limits hold over all loops: one zone, whichever loop a connection is on") {
+  const std::uint16_t port = free_port();
+  Server server("worker_processes 4;",
+                "limit_req_zone all zone=req:1m rate=1r/m; server { listen 127.0.0.1:" + std::to_string(port) +
+                    "; location / { limit_req zone=req burst=3 nodelay; try_files /none =204; } }");
+  server.start();
+  int passed = 0;
+  for (int i = 0; i < 12; ++i) passed += ask(port, get_request("/")).status == 204 ? 1 : 0;
+  CHECK(passed == 4);
+  CHECK(server.folder().read("error.log").find("limiting requests, excess: ") != std::string::npos);
+  CHECK(server.folder().read("error.log").find(" by zone \"req\"") != std::string::npos);
+}
+
+TEST_CASE("limit_conn counts a request until it has ended, also one whose client left") {
+  Backend backend;
+  Site site("location / { limit_conn one 1; proxy_pass " + at(backend.port()) +
+                "; } location /free { try_files /none =204; }",
+            "limit_conn_zone all zone=one:1m;");
+  site.server.start();
+  {
+    Wire first = Wire::to(site.port);
+    first.send(get_request("/"));
+    Wire held = backend.accept();
+    CHECK(site.get("/").status == 503);
+    CHECK(site.get("/free").status == 204);
+  }
+  CHECK(site.log().find("limiting connections by zone \"one\"") != std::string::npos);
+  // Gone with its client: the next one gets through to the backend, which hangs up on it.
+  backend.close();
+  CHECK(eventually([&] { return site.get("/").status == 502; }));
+}
+
+TEST_CASE("stub_status counts connections and requests over all loops") {
+  const std::uint16_t port = free_port();
+  Server server("worker_processes 3;",
+                "server { listen 127.0.0.1:" + std::to_string(port) + "; location / { stub_status; } }");
+  server.start();
+  Wire idle = Wire::to(port);
+  idle.send(get_request("/"));
+  CHECK(read_answer(idle).body ==
+        "Active connections: 1 \nserver accepts handled requests\n 1 1 1 \n"
+        "Reading: 0 Writing: 1 Waiting: 0 \n");
+  Wire asking = Wire::to(port);
+  asking.send(get_request("/"));
+  CHECK(read_answer(asking).body ==
+        "Active connections: 2 \nserver accepts handled requests\n 2 2 2 \n"
+        "Reading: 0 Writing: 1 Waiting: 1 \n");
+  CHECK(ask(port, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").status == 405);
+}

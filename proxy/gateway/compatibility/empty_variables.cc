@@ -19,8 +19,6 @@ constexpr std::array variables = {
     VariableSpec{"http2", &no_value},
     VariableSpec{"request_body", &no_value},  // bodies are streamed, and never held
     VariableSpec{"request_body_file", &no_value},
-    VariableSpec{"secure_link", &no_value},
-    VariableSpec{"secure_link_expires", &no_value},
     VariableSpec{"sent_trailer_", &no_value, nullptr, true},
     VariableSpec{"slice_range", &no_value},
     VariableSpec{"uid_got", &no_value},
@@ -31,7 +29,6 @@ constexpr std::array variables = {
 };
 
 constexpr std::array settable = {
-    VariableSpec{"invalid_referer", &no_value},
     VariableSpec{"uid_reset", &no_value},
 };
 

@@ -1,5 +1,6 @@
 #include "gateway/script/variables.h"
 
+#include <arpa/inet.h>
 #include <openssl/rand.h>
 #include <unistd.h>
 
@@ -128,6 +129,15 @@ Value protocol(RequestState& s, View) {
   return std::nullopt;
 }
 
+// The bytes of the address, which make shorter keys: 4 or 16; "unix:" for a unix socket.
+Value binary_remote_addr(RequestState& s, View) {
+  const std::string& address = s.exchange.client_address();
+  std::array<char, 16> bytes{};
+  if (::inet_pton(AF_INET, address.c_str(), bytes.data()) == 1) return std::string(bytes.data(), 4);
+  if (::inet_pton(AF_INET6, address.c_str(), bytes.data()) == 1) return std::string(bytes.data(), bytes.size());
+  return address;
+}
+
 Value non_empty(const std::string& text) { return text.empty() ? Value() : Value(text); }
 
 // What $remote_user is: the name in the request's Basic credentials, whether or not anybody checked them
@@ -209,6 +219,7 @@ constexpr std::array variables = {
     VariableSpec{"https", [](RequestState& s, View) -> Value { return s.exchange.connection().tls ? "on" : ""; }},
     VariableSpec{"content_length", [](RequestState& s, View) { return http_family(s, "content_length"); }},
     VariableSpec{"content_type", [](RequestState& s, View) { return http_family(s, "content_type"); }},
+    VariableSpec{"binary_remote_addr", &binary_remote_addr},
     VariableSpec{"remote_addr", [](RequestState& s, View) -> Value { return s.exchange.client_address(); }},
     VariableSpec{"remote_port", [](RequestState& s, View) -> Value { return number(s.exchange.client_port()); }},
     VariableSpec{"remote_user", &remote_user},

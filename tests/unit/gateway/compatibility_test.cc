@@ -1,4 +1,4 @@
-#include "gateway/split_clients.h"
+#include "gateway/access/split_clients.h"
 #include "unit/gateway/gate_harness.h"
 
 using gate_test::Gate;

@@ -55,8 +55,11 @@ struct Request {
 class Gate {
  public:
   // `http` is the inside of the http block.
-  explicit Gate(const std::string& http) : source_({{"/etc/test.conf", "events {}\nhttp {\n" + http + "\n}\n"}}) {
+  // `more` describes the modules that are there beside the gateway.
+  explicit Gate(const std::string& http, void (*more)(rules::Language&) = nullptr)
+      : source_({{"/etc/test.conf", "events {}\nhttp {\n" + http + "\n}\n"}}) {
     gateway::describe(language_);
+    if (more != nullptr) more(language_);
     rules::Services services;
     services.disk = &disk_;
     rules::Loader loader(language_, source_, {"/prefix/", "/etc/", "stderr"}, services);

@@ -70,7 +70,7 @@ class World {
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
     peer = std::make_unique<net::PlainTransport>(loop, Fd(pair[0]));
     client_ = std::make_unique<session::Client>(std::make_unique<net::PlainTransport>(loop, Fd(pair[1])),
-                                                http::ConnectionInfo{}, handler, idle, options);
+                                                http::ConnectionInfo{}, handler, idle, counted, options);
   }
 
   // Runs the server's side and `talk` to their ends.
@@ -116,6 +116,8 @@ class World {
 
   session::ClientOptions options;
   session::IdleConnections idle;
+  observe::LoopCounts counts;
+  observe::CountedConnection counted{counts};
   async::Loop loop;
   Handler handler;
   std::unique_ptr<net::PlainTransport> peer;

@@ -1,4 +1,4 @@
-#include "gateway/access_rules.h"
+#include "gateway/access/access_rules.h"
 
 #include <algorithm>
 #include <array>
