@@ -1,5 +1,6 @@
 // The zones of a configuration by name: `limit_req_zone $key zone=NAME:SIZE ...` makes one, `limit_req zone=NAME` uses
-// it, in whatever order they stand.
+// it, in whatever order they stand. All loops of a worker share them; a reload, which begins a new worker, begins with
+// empty ones.
 //
 // Ownership: in the outermost level of the settings. Threading: filled while loading, read-only afterwards.
 #pragma once
