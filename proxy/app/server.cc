@@ -166,6 +166,7 @@ class ServingLoop {
     info.server_address = local.ip();
     info.server_port = local.port();
     info.listener = shared_.gate.hosts().endpoint_of(listener, info.server_address);
+    info.descriptor = fd;
     return info;
   }
 

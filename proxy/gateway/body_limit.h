@@ -15,7 +15,8 @@ bool exceeds_body_limit(rules::RequestState& state);
 class LimitedBody final : public http::BodyReader {
  public:
   // `limit` in bytes; 0 is no limit.
-  LimitedBody(http::BodyReader& from, std::uint64_t limit) : from_(from), limit_(limit) {}
+  LimitedBody(rules::RequestState& state, std::uint64_t limit)
+      : state_(state), from_(state.exchange.body()), limit_(limit) {}
 
   bool needed() const noexcept { return limit_ != 0 && from_.size().kind == http::BodySize::Kind::Streamed; }
   http::BodyReader& unfiltered() noexcept { return from_; }
@@ -25,6 +26,7 @@ class LimitedBody final : public http::BodyReader {
   async::Task<bool> discard(bool invite) override { return from_.discard(invite); }
 
  private:
+  rules::RequestState& state_;
   http::BodyReader& from_;
   std::uint64_t limit_;
   std::uint64_t seen_ = 0;

@@ -120,6 +120,12 @@ Result<void> set_pid(Loader& loader, const Directive& d) {
   return {};
 }
 
+Result<void> set_max_body(Loader& loader, const Directive& d) {
+  if (Result<void> set = rules::set_offset<&CoreSettings::client_max_body_size>(loader, d); !set.ok()) return set;
+  loader.level().own<CoreSettings>().client_max_body_size_at = d.at;
+  return {};
+}
+
 // The targets of one level's log, as they add up.
 struct ErrorLogTargets {
   std::vector<observe::ErrorLog::Target> targets;
@@ -136,7 +142,20 @@ Result<void> add_error_log_file(Loader& loader, rules::Level& level, ErrorLogFil
   return {};
 }
 
-// error_log FILE [LEVEL]; several stand side by side.
+Result<void> add_error_log_syslog(Loader& loader, std::string_view parameters, observe::Level level) {
+  Result<std::shared_ptr<observe::Syslog>> syslog = observe::Syslog::make(parameters);
+  if (!syslog.ok()) return std::move(syslog).error();
+  loader.level().own<ErrorLogFiles>();  // this level has a log
+  auto& targets = loader.level().own<ErrorLogTargets>().targets;
+  observe::ErrorLog::Target target;
+  target.level = level;
+  target.syslog = std::move(syslog).value();
+  targets.push_back(std::move(target));
+  loader.level().own<rules::ErrorLogSettings>().log = observe::ErrorLog(targets);
+  return {};
+}
+
+// error_log FILE|stderr|syslog:... [LEVEL]; several stand side by side.
 Result<void> add_error_log(Loader& loader, const Directive& d) {
   ErrorLogFiles::File file;
   if (d.args.size() >= 2) {
@@ -145,8 +164,12 @@ Result<void> add_error_log(Loader& loader, const Directive& d) {
     file.level = *named;
   }
   if (d.args.size() > 2) return config::error_at(d.at, "duplicate log level \"" + d.args[2] + '"');
-  if (d.args[0].starts_with("syslog:") || d.args[0].starts_with("memory:")) {
+  if (d.args[0].starts_with("memory:")) {
     return config::error_at(d.at, "\"" + d.args[0] + "\" is not supported, log to a file or to stderr");
+  }
+  if (d.args[0].starts_with("syslog:")) {
+    Result<void> added = add_error_log_syslog(loader, std::string_view(d.args[0]).substr(7), file.level);
+    return added.ok() ? Result<void>() : config::error_at(d.at, added.error().what);
   }
   file.path = d.args[0] == "stderr" ? "stderr" : loader.from_prefix(d.args[0]);
   if (Result<void> added = add_error_log_file(loader, loader.level(), std::move(file)); !added.ok()) {
@@ -258,8 +281,7 @@ constexpr std::array directives = {
     DirectiveSpec{"accept_mutex", rules::Events, 1, 1, none, rules::check_flag, tuning},
     DirectiveSpec{"error_log", rules::Main | everywhere, 1, rules::any_number, none, &add_error_log},
     // the client's side
-    DirectiveSpec{"client_max_body_size", everywhere, 1, 1, none,
-                  &rules::set_offset<&CoreSettings::client_max_body_size>},
+    DirectiveSpec{"client_max_body_size", everywhere, 1, 1, none, &set_max_body},
     DirectiveSpec{"client_body_timeout", everywhere, 1, 1, none,
                   &rules::set_milliseconds<&CoreSettings::client_body_timeout>},
     DirectiveSpec{"client_header_timeout", http_server, 1, 1, none,

@@ -16,6 +16,7 @@ struct CoreSettings {
   using Milliseconds = std::chrono::milliseconds;
 
   std::optional<std::uint64_t> client_max_body_size;  // bytes; 0 is no limit; unset is 1 MiB
+  std::optional<config::SourcePos> client_max_body_size_at;
   std::optional<Milliseconds> client_body_timeout;
   std::optional<Milliseconds> send_timeout;
   std::optional<Milliseconds> keepalive_timeout;
@@ -32,6 +33,7 @@ struct CoreSettings {
 
   void inherit(const CoreSettings& outer) {
     rules::inherit(client_max_body_size, outer.client_max_body_size);
+    rules::inherit(client_max_body_size_at, outer.client_max_body_size_at);
     rules::inherit(client_body_timeout, outer.client_body_timeout);
     rules::inherit(send_timeout, outer.send_timeout);
     rules::inherit(keepalive_timeout, outer.keepalive_timeout);

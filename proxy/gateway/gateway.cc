@@ -13,6 +13,8 @@
 #include "gateway/answers/expires.h"
 #include "gateway/answers/gzip.h"
 #include "gateway/answers/gzip_acceptance.h"
+#include "gateway/answers/headers_more.h"
+#include "gateway/answers/page_padding.h"
 #include "gateway/answers/redirect.h"
 #include "gateway/answers/registry_errors.h"
 #include "gateway/answers/response_headers.h"
@@ -25,11 +27,13 @@
 #include "gateway/files/conditional.h"
 #include "gateway/files/disk.h"
 #include "gateway/files/document_root.h"
+#include "gateway/files/empty_gif.h"
 #include "gateway/files/static_files.h"
 #include "gateway/files/try_files.h"
 #include "gateway/host.h"
 #include "gateway/logs/access_log.h"
 #include "gateway/real_ip.h"
+#include "gateway/script/connection_variables.h"
 #include "gateway/script/map.h"
 #include "gateway/script/rewrite.h"
 #include "gateway/script/variables.h"
@@ -119,7 +123,7 @@ Failure classify(RequestState& state) {
   } catch (const async::Cancelled&) {
     failure = {499, false, std::current_exception()};
   } catch (const http::PeerGone&) {
-    rules::log(state, observe::Level::Info, "client prematurely closed connection");
+    if (state.failed_status == 0) rules::log(state, observe::Level::Info, "client prematurely closed connection");
     failure = {400, false, std::current_exception()};
   } catch (const std::exception& bug) {
     rules::log(state, observe::Level::Alert, std::string("request failed unexpectedly: ") + bug.what());
@@ -271,11 +275,10 @@ async::Task<Gateway::Refusal> Gateway::answer_from_location(RequestState& state)
       redirect.headers.set("Location", absolute_location(state, std::move(target)));
       co_return redirect;
     }
-    const std::string path_before = state.path;
+    state.look_again = false;
     const Flow flow = run_script(*state.level, state, answer);
     if (ends(flow)) co_return co_await concluded(state, flow, std::move(answer));
-    const bool look_again = flow == Flow::Last || (flow == Flow::Next && state.path != path_before);
-    if (!look_again) {
+    if (!state.look_again) {
       enter(state, *state.level);  // an `if` may have brought its own settings
       co_return co_await check_and_handle(state);
     }
@@ -287,9 +290,14 @@ async::Task<Gateway::Refusal> Gateway::answer_from_location(RequestState& state)
 async::Task<Gateway::Refusal> Gateway::answer_from_named(RequestState& state, const Location& location) const {
   enter(state, level_for_method(*location.level, state.exchange.request().method));
   Refusal answer;
+  state.look_again = false;
   const Flow flow = run_script(*state.level, state, answer);
   if (ends(flow)) co_return co_await concluded(state, flow, std::move(answer));
-  if (flow == Flow::Last) co_return co_await answer_from_location(state);
+  if (state.look_again) {
+    if (!take_move(state)) co_return status_only(500);
+    enter(state, *state.server);
+    co_return co_await answer_from_location(state);
+  }
   enter(state, *state.level);
   co_return co_await check_and_handle(state);
 }
@@ -303,6 +311,7 @@ async::Task<Gateway::Refusal> Gateway::concluded(RequestState& state, Flow flow,
 }
 
 async::Task<Gateway::Refusal> Gateway::check_and_handle(RequestState& state) const {
+  change_input_headers(state);
   // For a subrequest it is settled who asks, and that he may.
   if (state.parent == nullptr) take_real_ip(state);
   for (const auto& step : settings_.language.preaccess_steps()) {
@@ -323,7 +332,7 @@ async::Task<Gateway::Refusal> Gateway::run_handler(RequestState& state) const {
   static const std::shared_ptr<http::Handler> files = std::make_shared<StaticFiles>();
   const auto& own = state.settings<rules::Content>().handler;
   const std::shared_ptr<http::Handler>& handler = own ? own : files;
-  LimitedBody limited(state.exchange.body(), state.settings<CoreSettings>().max_body());
+  LimitedBody limited(state, state.settings<CoreSettings>().max_body());
   if (limited.needed()) state.exchange.filter_body(limited);
   std::exception_ptr thrown;
   Refusal answer;
@@ -416,7 +425,7 @@ async::Task<void> Gateway::render(RequestState& state, Answer answer) const {
         head.headers.add(std::string(registry_version_header), "registry/2.0");
       }
     } else if (auto page = http::error_page_body(head.status, server_name_for(state.settings<CoreSettings>()))) {
-      body = std::move(*page);
+      body = std::move(*page) + page_padding(state, head.status);
       head.headers.set("Content-Type", "text/html");
     }
     head.status = http::status_on_wire(head.status);
@@ -439,6 +448,8 @@ void describe(rules::Language& language) {
   describe_disk(language);
   describe_document_root(language);
   describe_static_files(language);
+  describe_empty_gif(language);
+  describe_page_padding(language);
   describe_map(language);
   describe_geo(language);
   describe_split_clients(language);
@@ -449,6 +460,7 @@ void describe(rules::Language& language) {
   describe_error_page(language);
   // In the order in which a head passes them: nginx's header filters.
   describe_server_and_date(language);
+  describe_headers_more(language);
   describe_expires(language);
   describe_registry_errors(language);
   describe_response_headers(language);
@@ -459,6 +471,7 @@ void describe(rules::Language& language) {
   describe_access_log(language);
   describe_compatibility(language);
   describe_variables(language);
+  describe_connection_variables(language);
 }
 
 }  // namespace caisson::gateway

@@ -96,6 +96,25 @@ class LogFileSink final : public spdlog::sinks::base_sink<std::mutex> {
   std::shared_ptr<LogFile> file_;
 };
 
+class SyslogSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit SyslogSink(std::shared_ptr<Syslog> syslog)
+      : base_sink(std::make_unique<DatedFormatter>()), syslog_(std::move(syslog)) {}
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    const std::size_t without_end = line.size() - 1;
+    // nginx's levels count upwards, syslog's downwards.
+    syslog_->send({line.data(), without_end},
+                  static_cast<unsigned>(Level::Emerg) - static_cast<unsigned>(message.level));
+  }
+  void flush_() override {}
+
+  std::shared_ptr<Syslog> syslog_;
+};
+
 std::unique_ptr<spdlog::formatter> formatter_for(const ErrorLog::Target& target) {
   if (target.program.empty()) return std::make_unique<DatedFormatter>();
   return std::make_unique<CommandFormatter>(target.program);
@@ -136,14 +155,20 @@ std::optional<Level> level_named(std::string_view name) noexcept {
 ErrorLog::ErrorLog(const std::vector<Target>& targets) {
   if (targets.empty()) return;
   std::vector<spdlog::sink_ptr> sinks;
+  std::shared_ptr<LogFile> first_file;
   for (const Target& target : targets) {
-    auto sink = std::make_shared<LogFileSink>(target.file, formatter_for(target));
+    spdlog::sink_ptr sink;
+    if (target.syslog) {
+      sink = std::make_shared<SyslogSink>(target.syslog);
+    } else {
+      sink = std::make_shared<LogFileSink>(target.file, formatter_for(target));
+      if (!first_file) first_file = target.file;
+    }
     sink->set_level(to_spdlog(target.level));
     sinks.push_back(std::move(sink));
     least_ = std::min(least_, target.level);
   }
-  auto made =
-      std::make_shared<Logger>(Logger{spdlog::logger("caisson", sinks.begin(), sinks.end()), targets.front().file});
+  auto made = std::make_shared<Logger>(Logger{spdlog::logger("caisson", sinks.begin(), sinks.end()), first_file});
   made->logger.set_level(to_spdlog(least_));
   logger_ = std::move(made);
 }

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "observe/log_file.h"
+#include "observe/syslog.h"
 
 namespace caisson::observe {
 
@@ -45,6 +46,8 @@ class ErrorLog {
     Level level = Level::Error;
     // When not empty, lines have the form of a command's complaint instead: "caisson: [emerg] message".
     std::string program{};
+    // In the place of a file: a syslog server.
+    std::shared_ptr<Syslog> syslog{};
   };
 
   // Without targets nothing is enabled.
@@ -54,7 +57,7 @@ class ErrorLog {
   // Whether any target takes the level: one comparison, to be asked before a message is put together.
   bool enabled(Level level) const noexcept { return level >= least_ && logger_ != nullptr; }
 
-  // The log file of the first target; null without targets.
+  // The log file of the first target that is a file; null when none is.
   const LogFile* first_file() const noexcept;
 
   // A line longer than 2 KiB is cut, as in nginx.

@@ -23,8 +23,7 @@ class RewriteStep {
  public:
   enum class Flow {
     Next,    // go on with the next step
-    Break,   // leave the script; the location stays
-    Last,    // leave the script; look for a location for the new $uri
+    Break,   // leave the script
     Answer,  // stop: *answer is to be sent
     Return,  // the same, and the request's body is taken away first (ngx_http_send_response)
   };

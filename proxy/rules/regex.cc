@@ -48,6 +48,7 @@ Result<Regex> Regex::compile(std::string_view pattern, Case letters) {
     return Error{ErrorCode::BadConfig, std::move(what)};
   }
   Regex made;
+  made.pattern_ = pattern;
   made.code_ = std::shared_ptr<void>(code, [](void* p) { pcre2_code_free(static_cast<pcre2_code*>(p)); });
   pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // without JIT it runs interpreted
 

@@ -27,12 +27,14 @@ class Regex {
   // `captures`, when given, is replaced on a match only.
   Outcome match(std::string_view subject, Captures* captures) const;
 
+  const std::string& pattern() const noexcept { return pattern_; }
   // Names of groups and their numbers.
   const std::vector<std::pair<std::string, std::size_t>>& names() const noexcept { return names_; }
 
  private:
   Regex() = default;
   std::shared_ptr<void> code_;  // pcre2_code
+  std::string pattern_;
   std::vector<std::pair<std::string, std::size_t>> names_;
 };
 

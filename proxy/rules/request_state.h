@@ -62,17 +62,18 @@ class RequestState final : public http::Exchange::Extension {
   std::string path;                          // $uri
   std::string args;                          // $args
   const Level* server = nullptr;
-  std::string_view server_name;   // $server_name: the first name of the server block
-  const Level* level = nullptr;   // the location, or the `if` inside it, whose settings are in force
-  Captures captures;              // $1 ...: of the last regex that matched
-  bool rewritten = false;         // `rewrite` changed $uri: the raw target is not what is asked for any more
-  bool prefix_gone = false;       // by `rewrite ... break`: $uri need not begin with the location's prefix any more
-  bool internal = false;          // redirected by error_page, try_files, rewrite
-  bool error_page_used = false;   // one error page a request, unless recursive_error_pages
-  unsigned override_status = 0;   // what error_page makes of the status of the page that it brings; 0: as it is
-  unsigned intended_status = 0;   // of the answer that is being made
-  bool closes = false;            // the connection ends after this response, whatever the location says
-  http::Headers kept_headers;     // of the answer that error_page replaced: a challenge, a Location
+  std::string_view server_name;  // $server_name: the first name of the server block
+  const Level* level = nullptr;  // the location, or the `if` inside it, whose settings are in force
+  Captures captures;             // $1 ...: of the last regex that matched
+  bool rewritten = false;        // `rewrite` changed $uri: the raw target is not what is asked for any more
+  bool look_again = false;       // ... and a location for it is to be looked for when the script is over
+  bool prefix_gone = false;      // by `rewrite ... break`: $uri need not begin with the location's prefix any more
+  bool internal = false;         // redirected by error_page, try_files, rewrite
+  bool error_page_used = false;  // one error page a request, unless recursive_error_pages
+  unsigned override_status = 0;  // what error_page makes of the status of the page that it brings; 0: as it is
+  unsigned intended_status = 0;  // of the answer that is being made
+  bool closes = false;           // the connection ends after this response, whatever the location says
+  http::Headers kept_headers;    // of the answer that error_page replaced: a challenge, a Location
   // Where a content handler that answers nothing sends the request on: "@name", or a path whose arguments stand behind
   // its "?" unless redirect_args has them.
   std::optional<std::string> redirect_to;

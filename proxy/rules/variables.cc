@@ -43,9 +43,16 @@ std::size_t VariableTable::define(std::string_view name, Getter getter, bool rem
   const std::size_t index = use(name);
   Variable& variable = variables_[index];
   variable.made = true;
-  variable.remembered = remembered;
-  if (getter) variable.getter = std::move(getter);
+  if (getter) {
+    variable.remembered = remembered;
+    variable.getter = std::move(getter);
+  }
   return index;
+}
+
+void VariableTable::when_unset(std::size_t index, Getter unset) {
+  Variable& variable = variables_[index];
+  if (!variable.getter && variable.spec == nullptr) variable.getter = std::move(unset);
 }
 
 bool VariableTable::fixed(std::string_view name) const {

@@ -39,6 +39,8 @@ class VariableTable {
   std::size_t define(std::string_view name, Getter getter = nullptr, bool remembered = true);
   // Whether the name is one of the request's own, which a configuration cannot make.
   bool fixed(std::string_view name) const;
+  // For `set`: `unset` gives the variable's value until it is written, unless something else of the configuration does.
+  void when_unset(std::size_t index, Getter unset);
 
   // After loading: those that are used but that nobody defines.
   std::vector<std::size_t> undefined() const;

@@ -49,6 +49,8 @@ std::string H1Responder::serialise(const http::ResponseHead& head) {
   framing_ = framing.body;
   rest_ = framing.body.bytes;
   keep_alive_ = framing.keep_alive;
+  traffic_->kept_alive = framing.keep_alive;
+  traffic_->chunked = framing.body.kind == http::BodySize::Kind::Streamed;
   if (head.status == 101) {
     raw_ = true;
     keep_alive_ = false;

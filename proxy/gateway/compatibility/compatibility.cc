@@ -188,7 +188,6 @@ constexpr auto tuning =
                    });
 
 constexpr auto old_browsers = without_effect("no browser needs it any more", {
-                                                                                 {"msie_padding", rules::check_flag},
                                                                                  {"msie_refresh", rules::check_flag},
                                                                              });
 

@@ -57,7 +57,6 @@ constexpr std::array refused = {
     RefusedDirective{"xslt_*", "bodies stay as they are, since a digest is of their bytes"},
     RefusedDirective{"xml_entities", "bodies stay as they are, since a digest is of their bytes"},
     RefusedDirective{"subs_filter*", "bodies stay as they are, since a digest is of their bytes"},
-    RefusedDirective{"empty_gif", "put the picture into a file and serve it with \"root\""},
     RefusedDirective{"flv", "leave seeking in media to nginx; without this the file is served whole, or by ranges"},
     RefusedDirective{"mp4", "leave seeking in media to nginx; without this the file is served whole, or by ranges"},
     RefusedDirective{"min_delete_depth", "a registry is written through its own API; leave WebDAV to nginx"},

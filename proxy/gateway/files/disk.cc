@@ -33,11 +33,54 @@ OpenedFile failed(int error) {
   return opened;
 }
 
+// O_NONBLOCK: opening a FIFO would wait for its writer.
+constexpr int to_read = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
+
+// One step from the folder `at`; a link is followed as far as the rule lets it be. ngx_openat_file_owner
+Fd step(int at, const std::string& part, Links links, int flags) {
+  Fd next(::openat(at, part.c_str(), flags | O_NOFOLLOW));
+  const bool is_link = !next && (errno == ELOOP || errno == ENOTDIR || errno == EMLINK);
+  if (!is_link || links == Links::Refuse) {
+    if (!next && errno == ENOTDIR) {
+      struct stat info {};
+      if (::fstatat(at, part.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(info.st_mode)) errno = ELOOP;
+    }
+    return next;
+  }
+  struct stat link {};
+  struct stat target {};
+  if (::fstatat(at, part.c_str(), &link, AT_SYMLINK_NOFOLLOW) != 0) return {};
+  next.reset(::openat(at, part.c_str(), flags));
+  if (!next || ::fstat(next.get(), &target) != 0) return {};
+  if (link.st_uid != target.st_uid) {
+    errno = ELOOP;
+    return {};
+  }
+  return next;
+}
+
+// Goes to a file folder by folder. errno says why it could not.
+Fd open_step_by_step(const FileName& name) {
+  constexpr int folder = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  const std::string front = name.links_from == 0 ? "/" : name.path.substr(0, name.links_from);
+  if (front.size() == name.path.size()) return Fd(::open(front.c_str(), to_read));
+  Fd at(::open(front.c_str(), folder));
+  std::string_view rest = std::string_view(name.path).substr(front.size());
+  while (at && rest.starts_with('/')) rest.remove_prefix(1);
+  while (at) {
+    const std::size_t slash = rest.find('/');
+    const std::string part(rest.substr(0, slash));
+    if (slash == std::string_view::npos) return step(at.get(), part.empty() ? "." : part, name.links, to_read);
+    rest.remove_prefix(slash + 1);
+    if (!part.empty()) at = step(at.get(), part, name.links, folder);
+  }
+  return {};
+}
+
 OpenedFile open_now(const FileName& name) {
   if (leaves_folder(name)) return failed(ENOENT);
-  // O_NONBLOCK: opening a FIFO would wait for its writer.
   OpenedFile opened;
-  opened.fd.reset(::open(name.path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  opened.fd = name.links == Links::Follow ? Fd(::open(name.path.c_str(), to_read)) : open_step_by_step(name);
   if (!opened.fd) return failed(errno);
   struct stat info {};
   if (::fstat(opened.fd.get(), &info) != 0) return failed(errno);
@@ -47,6 +90,11 @@ OpenedFile open_now(const FileName& name) {
 
 OpenedFile look_now(const FileName& name) {
   if (leaves_folder(name)) return failed(ENOENT);
+  if (name.links != Links::Follow) {
+    OpenedFile opened = open_now(name);
+    opened.fd.reset();
+    return opened;
+  }
   struct stat info {};
   if (::stat(name.path.c_str(), &info) != 0) return failed(errno);
   OpenedFile seen;

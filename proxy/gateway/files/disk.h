@@ -42,8 +42,8 @@ struct OpenedFile {
 // normalised URL cannot hold one, but an alias or a variable may put its parts together so.
 bool leaves_folder(const FileName& name);
 
-// Opens a file or folder for reading; a name that leaves its folder is ENOENT. Symbolic links are followed, as nginx
-// follows them: whoever may place them decides what is served.
+// Opens a file or folder for reading; a name that leaves its folder is ENOENT. Symbolic links are followed as
+// far as name.links lets them be (ELOOP): by default whoever may place them decides what is served.
 async::Task<OpenedFile> open_file(async::BlockingPool& pool, FileName name);
 // Opens nothing. Kind::Other with error set when there is no such thing.
 async::Task<OpenedFile> look_at_file(async::BlockingPool& pool, FileName name);

@@ -23,14 +23,33 @@ struct DocumentRootSettings {
   void inherit(const DocumentRootSettings& outer) { rules::inherit(root, outer.root); }
 };
 
+struct LinkSettings {
+  struct Rule {
+    Links links = Links::Follow;
+    std::optional<rules::Template> from;
+  };
+  std::optional<Rule> rule;
+  void inherit(const LinkSettings& outer) { rules::inherit(rule, outer.rule); }
+};
+
 std::string complete(const DocumentRoot& root, RequestState& state) {
   std::string folder = root.folder.expand(state);
   return folder.starts_with('/') ? folder : root.prefix + folder;
 }
 
-}  // namespace
+// ngx_http_set_disable_symlinks
+void take_link_rule(RequestState& state, FileName& name) {
+  const auto& rule = state.settings<LinkSettings>().rule;
+  if (!rule || rule->links == Links::Follow) return;
+  name.links = rule->links;
+  if (!rule->from) return;
+  const std::string from = rule->from->expand(state);
+  const bool below = name.path.starts_with(from) &&
+                     (from.ends_with('/') || name.path.size() == from.size() || name.path[from.size()] == '/');
+  if (below) name.links_from = from.size();
+}
 
-std::optional<FileName> file_named(RequestState& state, std::string_view path) {
+std::optional<FileName> name_without_rules(RequestState& state, std::string_view path) {
   const DocumentRoot& root = *state.settings<DocumentRootSettings>().root;
   FileName name;
   name.path = complete(root, state);
@@ -46,6 +65,18 @@ std::optional<FileName> file_named(RequestState& state, std::string_view path) {
   }
   name.path += path.starts_with(*root.replaces) ? path.substr(root.replaces->size()) : path;
   return name;
+}
+
+}  // namespace
+
+std::optional<FileName> file_named(RequestState& state, std::string_view path) {
+  std::optional<FileName> name = name_without_rules(state, path);
+  if (name) take_link_rule(state, *name);
+  return name;
+}
+
+std::string document_root_of(RequestState& state) {
+  return complete(*state.settings<DocumentRootSettings>().root, state);
 }
 
 namespace {
@@ -86,6 +117,30 @@ Result<void> set_root(Loader& loader, const Directive& d) {
   return {};
 }
 
+// disable_symlinks off | on [from=PART] | if_not_owner [from=PART];
+Result<void> set_links(Loader& loader, const Directive& d) {
+  auto& target = loader.level().own<LinkSettings>().rule;
+  if (target) return config::config_error(d, "is duplicate");
+  LinkSettings::Rule rule;
+  for (const std::string& arg : d.args) {
+    if (arg == "off") {
+      rule.links = Links::Follow;
+    } else if (arg == "on") {
+      rule.links = Links::Refuse;
+    } else if (arg == "if_not_owner") {
+      rule.links = Links::SameOwner;
+    } else if (arg.starts_with("from=")) {
+      Result<rules::Template> from = loader.compile(std::string_view(arg).substr(5), d);
+      if (!from.ok()) return std::move(from).error();
+      rule.from = std::move(from).value();
+    } else {
+      return config::error_at(d.at, "invalid parameter \"" + arg + '"');
+    }
+  }
+  target = std::move(rule);
+  return {};
+}
+
 // Where nobody says otherwise: "html" below the prefix.
 Result<void> complete_root(Loader& loader, rules::Level& main) {
   DocumentRoot usual;
@@ -95,7 +150,7 @@ Result<void> complete_root(Loader& loader, rules::Level& main) {
   return {};
 }
 
-Value document_root(RequestState& s, std::string_view) { return complete(*s.settings<DocumentRootSettings>().root, s); }
+Value document_root(RequestState& s, std::string_view) { return document_root_of(s); }
 
 Value request_filename(RequestState& s, std::string_view) {
   std::optional<FileName> name = file_named(s, s.path);
@@ -111,6 +166,8 @@ Value realpath_root(RequestState& s, std::string_view) {
 constexpr std::array directives = {
     DirectiveSpec{"root", rules::Http | rules::Server | rules::Location | rules::IfInLocation, 1, 1,
                   DirectiveSpec::Body::None, &set_root<false>},
+    DirectiveSpec{"disable_symlinks", rules::Http | rules::Server | rules::Location, 1, 2, DirectiveSpec::Body::None,
+                  &set_links},
     DirectiveSpec{"alias", rules::Location, 1, 1, DirectiveSpec::Body::None, &set_root<true>},
 };
 

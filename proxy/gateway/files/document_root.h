@@ -22,15 +22,27 @@ struct DocumentRoot {
   std::optional<std::string> replaces;
 };
 
+// disable_symlinks: which symbolic links on the way to a file are followed.
+enum class Links {
+  Follow,
+  SameOwner,  // links that belong to whom their target belongs to
+  Refuse,
+};
+
 // A file name that a client's request made.
 struct FileName {
   std::string path;     // complete
   std::size_t own = 0;  // up to here the configuration's own words; what follows came from the request
+  Links links = Links::Follow;
+  std::size_t links_from = 0;  // up to here any link is followed
 };
 
 // The file that `path` names under the settings in force. Nothing when an alias cannot replace what a rewrite took
 // away: that is answered 500.
 std::optional<FileName> file_named(rules::RequestState& state, std::string_view path);
+
+// $document_root: the folder itself, complete.
+std::string document_root_of(rules::RequestState& state);
 
 void describe_document_root(rules::Language& language);
 

@@ -80,6 +80,17 @@ http::Answer refused(RequestState& state, const char* call, const std::string& p
 
 // ---- index ----
 
+// ngx_http_index_error
+http::Answer index_refused(RequestState& state, const std::string& path, int error) {
+  const bool forbidden = error == EACCES || error == ELOOP;
+  if (forbidden || state.settings<StaticSettings>().log_not_found.value_or(true)) {
+    rules::log(state, observe::Level::Error,
+               '"' + path + (forbidden ? "\" is forbidden (" : "\" is not found (") + std::to_string(error) + ": " +
+                   std::strerror(error) + ')');
+  }
+  return of_status(forbidden ? 403 : error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG ? 404 : 500);
+}
+
 // The request goes on at the first index file that there is; nothing and no redirect when there is none.
 async::Task<Outcome> go_to_index(RequestState& state) {
   static const std::vector<rules::Template> usual = {rules::Template::constant_text("index.html")};
@@ -105,14 +116,14 @@ async::Task<Outcome> go_to_index(RequestState& state) {
       state.redirect_args = state.args;
       co_return std::nullopt;
     }
-    if (seen.error != ENOENT) co_return refused(state, "stat()", path, seen.error);
+    if (seen.error != ENOENT) co_return index_refused(state, path, seen.error);
     if (folder_seen) continue;
     folder_seen = true;
     std::optional<FileName> folder = file_named(state, state.path);
     if (!folder) co_return of_status(500);
     const std::string folder_path = folder->path;
     const OpenedFile parent = co_await look_at_file(pool, std::move(*folder));
-    if (parent.error != 0) co_return refused(state, "stat()", folder_path, parent.error);
+    if (parent.error != 0) co_return index_refused(state, folder_path, parent.error);
   }
   co_return std::nullopt;
 }

@@ -1,5 +1,7 @@
 #include "gateway/logs/access_log.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -8,10 +10,13 @@
 #include <variant>
 
 #include "base/text.h"
+#include "gateway/files/document_root.h"
 #include "observe/escape.h"
 #include "observe/log_file.h"
+#include "observe/syslog.h"
 #include "rules/checks.h"
 #include "rules/loader.h"
+#include "rules/request_log.h"
 
 namespace caisson::gateway {
 
@@ -93,17 +98,25 @@ struct Formats {
 };
 
 struct AccessLog {
-  std::string path;  // complete; empty: not opened while only checking
+  std::string path;                              // complete, or "syslog:..."
+  std::optional<rules::Template> variable_path;  // a path with variables: opened for each line
+  std::shared_ptr<observe::Syslog> syslog;
   std::string format_name;
   std::shared_ptr<const Format> format;
-  std::shared_ptr<observe::LineWriter> writer;
-  std::optional<rules::Template> condition;  // if=
+  std::shared_ptr<observe::LineWriter> writer;  // null while a configuration is only checked, and for the two above
+  std::optional<rules::Template> condition;     // if=
   config::SourcePos at;
 };
 
 struct AccessLogs {
-  std::optional<std::vector<AccessLog>> logs;  // empty: off
-  void inherit(const AccessLogs& outer) { rules::inherit(logs, outer.logs); }
+  std::optional<std::vector<AccessLog>> logs;
+  bool off = false;  // whatever else stands at this level
+  void inherit(const AccessLogs& outer) {
+    if (!logs) {
+      logs = outer.logs;
+      off = outer.off;
+    }
+  }
 };
 
 Result<void> add_format(Loader& loader, const Directive& d) {
@@ -139,21 +152,37 @@ Result<std::shared_ptr<observe::LineWriter>> open_log(Loader& loader, const std:
   return std::make_shared<observe::LineWriter>(std::move(file).value(), buffer);
 }
 
+// Where a log goes: a file, a file for each value of its variables, or a syslog server.
+Result<void> place_log(Loader& loader, const Directive& d, AccessLog& log) {
+  const std::string& place = d.args[0];
+  if (place.starts_with("syslog:")) {
+    log.path = place;
+    auto syslog = observe::Syslog::make(std::string_view(place).substr(7));
+    if (!syslog.ok()) return config::error_at(d.at, syslog.error().what);
+    log.syslog = std::move(syslog).value();
+    return {};
+  }
+  log.path = loader.from_prefix(place);
+  if (place.find('$') == std::string::npos) return {};
+  Result<rules::Template> path = loader.compile(log.path, d);
+  if (!path.ok()) return std::move(path).error();
+  log.variable_path = std::move(path).value();
+  return {};
+}
+
 Result<void> add_access_log(Loader& loader, const Directive& d) {
   auto& logs = loader.level().own<AccessLogs>().logs;
   if (!logs) logs.emplace();
   if (d.args[0] == "off") {
+    loader.level().own<AccessLogs>().off = true;
     if (d.args.size() == 1) return {};
     return config::error_at(d.at, "invalid parameter \"" + d.args[1] + '"');
   }
-  if (d.args[0].starts_with("syslog:")) {
-    return config::error_at(d.at, "logging to syslog is not supported, write to a file or to /dev/stdout");
-  }
   AccessLog log;
   log.at = d.at;
-  log.path = loader.from_prefix(d.args[0]);
   log.format_name = "combined";
-  std::size_t buffer = 0;
+  if (Result<void> placed = place_log(loader, d, log); !placed.ok()) return placed;
+  std::optional<std::size_t> buffer;
   bool flushed = false;  // flush=: no line may wait for others longer than that; written at once, none does
   for (std::size_t i = 1; i < d.args.size(); ++i) {
     const std::string& arg = d.args[i];
@@ -162,9 +191,11 @@ Result<void> add_access_log(Loader& loader, const Directive& d) {
       if (!size || *size == 0) return config::error_at(d.at, "invalid buffer size \"" + arg.substr(7) + '"');
       buffer = *size;
     } else if (arg.starts_with("flush=")) {
+      const auto time = config::parse_milliseconds(std::string_view(arg).substr(6));
+      if (!time || time->count() == 0) return config::error_at(d.at, "invalid flush time \"" + arg.substr(6) + '"');
       flushed = true;
     } else if (arg == "gzip" || arg.starts_with("gzip=")) {
-      // a buffer is written out when it is full, at a reopen and at the end
+      return config::error_at(d.at, "compressed logs are not supported", "compress them when they are rotated");
     } else if (arg.starts_with("if=")) {
       Result<rules::Template> condition = loader.compile(std::string_view(arg).substr(3), d);
       if (!condition.ok()) return std::move(condition).error();
@@ -175,9 +206,14 @@ Result<void> add_access_log(Loader& loader, const Directive& d) {
       return config::error_at(d.at, "invalid parameter \"" + arg + '"');
     }
   }
-  auto writer = open_log(loader, log.path, flushed ? 0 : buffer);
-  if (!writer.ok()) return config::error_at(d.at, writer.error().what);
-  log.writer = std::move(writer).value();
+  if (flushed && !buffer) return config::error_at(d.at, "no buffer is defined for access_log \"" + d.args[0] + '"');
+  if (buffer && log.syslog) return config::error_at(d.at, "logs to syslog cannot be buffered");
+  if (buffer && log.variable_path) return config::error_at(d.at, "buffered logs cannot have variables in name");
+  if (!log.syslog && !log.variable_path) {
+    auto writer = open_log(loader, log.path, flushed ? 0 : buffer.value_or(0));
+    if (!writer.ok()) return config::error_at(d.at, writer.error().what);
+    log.writer = std::move(writer).value();
+  }
   logs->push_back(std::move(log));
   return {};
 }
@@ -245,16 +281,46 @@ constexpr std::array directives = {
 
 }  // namespace
 
+namespace {
+
+// A path that a request's values made: only below a root that is there, and never out of its folder
+// (ngx_http_log_script_write).
+void write_to_variable_path(rules::RequestState& state, const AccessLog& log) {
+  struct stat info {};
+  const std::string root = document_root_of(state);
+  if (::stat(root.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) {
+    rules::log(state, observe::Level::Error, "testing \"" + root + "\" existence failed while logging request");
+    return;
+  }
+  const std::string path = log.variable_path->expand(state);
+  for (const std::string_view part : text::split(path, '/')) {
+    if (part == "..") return;
+  }
+  const auto file = observe::LogFile::open(path);
+  if (!file.ok()) {
+    rules::log(state, observe::Level::Crit, file.error().what + " while logging request");
+    return;
+  }
+  file.value()->write(log.format->line(state) + '\n');
+}
+
+}  // namespace
+
 void write_access_log(rules::RequestState& state) {
-  const auto& logs = state.settings<AccessLogs>().logs;
-  if (!logs) return;
-  for (const AccessLog& log : *logs) {
-    if (!log.writer) continue;
+  const AccessLogs& settings = state.settings<AccessLogs>();
+  if (!settings.logs || settings.off) return;
+  for (const AccessLog& log : *settings.logs) {
     if (log.condition) {
       const std::string holds = log.condition->expand(state);
       if (holds.empty() || holds == "0") continue;
     }
-    log.writer->write(log.format->line(state));
+    if (log.syslog) {
+      log.syslog->send(log.format->line(state));
+    } else if (log.variable_path) {
+      write_to_variable_path(state, log);
+    } else if (log.writer) {
+      log.writer->write(log.format->line(state));
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 #include "base/text.h"
@@ -46,11 +47,11 @@ class Map {
         return value;
       }
     }
-    return otherwise.expand(state);
+    return otherwise ? otherwise->expand(state) : std::string();
   }
 
   rules::Template source;
-  rules::Template otherwise;  // default; empty when there is none
+  std::optional<rules::Template> otherwise;  // default
   std::unordered_map<std::string, rules::Template> exact_values;
   std::vector<Pattern> patterns;
   std::vector<std::pair<std::string, rules::Template>> wildcards;
@@ -79,6 +80,13 @@ class Map {
   }
 };
 
+// "*.example.com", "www.example.*": one star, at one end (ngx_hash_add_key).
+bool is_wildcard(std::string_view key) {
+  const bool front = key.starts_with("*.") && key.size() > 2;
+  const bool back = key.ends_with(".*") && key.size() > 2;
+  return (front != back) && key.find('*', 1) == (back ? key.size() - 1 : std::string_view::npos);
+}
+
 Result<void> add_pair(Loader& loader, const Directive& pair, Map& map) {
   std::string key = pair.name;
   if (pair.args.size() != 1) {
@@ -87,6 +95,7 @@ Result<void> add_pair(Loader& loader, const Directive& pair, Map& map) {
   Result<rules::Template> value = loader.compile(pair.args[0], pair);
   if (!value.ok()) return std::move(value).error();
   if (key == "default") {
+    if (map.otherwise) return config::error_at(pair.at, "duplicate default map parameter");
     map.otherwise = std::move(value).value();
     return {};
   }
@@ -103,7 +112,13 @@ Result<void> add_pair(Loader& loader, const Directive& pair, Map& map) {
   }
   if (key.starts_with('\\')) key.erase(0, 1);
   key = text::lowered(key);
-  if (map.hostnames && (key.starts_with("*.") || key.starts_with('.') || key.ends_with(".*"))) {
+  if (map.hostnames && key.find('*') != std::string::npos && !is_wildcard(key)) {
+    return config::error_at(pair.at, "invalid hostname or wildcard \"" + pair.name + '"');
+  }
+  if (map.hostnames && (key.starts_with('.') || is_wildcard(key))) {
+    for (const auto& [other, unused] : map.wildcards) {
+      if (other == key) return config::error_at(pair.at, "conflicting parameter \"" + pair.name + '"');
+    }
     map.wildcards.emplace_back(std::move(key), std::move(value).value());
     return {};
   }
@@ -114,8 +129,6 @@ Result<void> add_pair(Loader& loader, const Directive& pair, Map& map) {
 }
 
 Result<void> add_map(Loader& loader, const Directive& d) {
-  const std::string& name = d.args[1];
-  if (!name.starts_with('$') || name.size() < 2) return config::error_at(d.at, "invalid variable name \"" + name + '"');
   auto map = std::make_shared<Map>();
   Result<rules::Template> source = loader.compile(d.args[0], d);
   if (!source.ok()) return std::move(source).error();
@@ -131,7 +144,7 @@ Result<void> add_map(Loader& loader, const Directive& d) {
     }
   }
   const auto made = loader.define_variable(
-      name, d, [map](rules::RequestState& state) { return map->look_up(state); }, remembered);
+      d.args[1], d, [map](rules::RequestState& state) { return map->look_up(state); }, remembered);
   return made.ok() ? Result<void>() : Result<void>(made.error());
 }
 

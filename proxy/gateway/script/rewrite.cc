@@ -9,9 +9,9 @@
 #include "base/text.h"
 #include "gateway/answers/redirect.h"
 #include "gateway/core_settings.h"
-#include "rules/checks.h"
 #include "rules/loader.h"
 #include "rules/request_log.h"
+#include "rules/setters.h"
 
 namespace caisson::gateway {
 
@@ -37,6 +37,24 @@ bool is_redirect(unsigned status) {
 
 void add_step(Loader& loader, std::unique_ptr<RewriteStep> step) {
   loader.level().own<rules::RewriteScript>().steps.push_back(std::move(step));
+}
+
+struct RewriteSettings {
+  std::optional<bool> log;                 // rewrite_log
+  std::optional<bool> warn_uninitialized;  // uninitialized_variable_warn
+  void inherit(const RewriteSettings& outer) {
+    rules::inherit(log, outer.log);
+    rules::inherit(warn_uninitialized, outer.warn_uninitialized);
+  }
+};
+
+void note(RequestState& state, std::string_view message) {
+  if (state.settings<RewriteSettings>().log.value_or(false)) rules::log(state, observe::Level::Notice, message);
+}
+
+void note_match(RequestState& state, const rules::Regex& regex, const std::string& subject, bool matched) {
+  if (!state.settings<RewriteSettings>().log.value_or(false)) return;
+  note(state, '"' + regex.pattern() + (matched ? "\" matches \"" : "\" does not match \"") + subject + '"');
 }
 
 // return CODE [TEXT]; return CODE URL; return URL;
@@ -110,13 +128,23 @@ Result<void> add_set(Loader& loader, const Directive& d) {
   if (!variable.ok()) return variable.error();
   Result<rules::Template> value = loader.compile(d.args[1], d);
   if (!value.ok()) return std::move(value).error();
+  const std::string name = d.args[0].substr(1);
+  loader.variables().when_unset(variable.value(), [name](RequestState& state) -> rules::Value {
+    if (state.settings<RewriteSettings>().warn_uninitialized.value_or(true)) {
+      rules::log(state, observe::Level::Warn, "using uninitialized \"" + name + "\" variable");
+    }
+    return "";
+  });
   add_step(loader, std::make_unique<Set>(variable.value(), std::move(value).value()));
   return {};
 }
 
 class Break final : public RewriteStep {
  public:
-  Flow run(RequestState&, std::optional<http::Answer>&) const override { return Flow::Break; }
+  Flow run(RequestState& state, std::optional<http::Answer>&) const override {
+    state.look_again = false;  // also for what a `rewrite` before it has changed
+    return Flow::Break;
+  }
 };
 
 Result<void> add_break(Loader& loader, const Directive&) {
@@ -180,11 +208,13 @@ class Rewrite final : public RewriteStep {
     rules::Captures captures;
     switch (regex_.match(state.path, &captures)) {
       case rules::Regex::Outcome::NoMatch:
+        note_match(state, regex_, state.path, false);
         return Flow::Next;
       case rules::Regex::Outcome::LimitReached:
         answer = http::Answer{500, {}, std::nullopt};
         return Flow::Answer;
       case rules::Regex::Outcome::Match:
+        note_match(state, regex_, state.path, true);
         break;
     }
     state.captures = std::move(captures);
@@ -197,6 +227,7 @@ class Rewrite final : public RewriteStep {
         target += replacement_.path.source().find('?') == std::string::npos ? '?' : '&';
         target += state.args;
       }
+      note(state, "rewritten redirect: \"" + target + '"');
       http::Answer made;
       made.status = then_ == Then::Redirect ? 302 : 301;
       made.headers.set("Location", absolute_location(state, std::move(target)));
@@ -216,10 +247,13 @@ class Rewrite final : public RewriteStep {
     } else if (!replacement_.keep_args) {
       state.args.clear();
     }
+    note(state, "rewritten data: \"" + path + "\", args: \"" + state.args + '"');
     state.path = std::move(path);
     state.rewritten = true;
+    state.internal = true;
     state.prefix_gone = then_ == Then::Break;
-    return then_ == Then::Break ? Flow::Break : then_ == Then::Last ? Flow::Last : Flow::Next;
+    state.look_again = then_ != Then::Break;
+    return then_ == Then::Next ? Flow::Next : Flow::Break;
   }
 
  private:
@@ -295,12 +329,14 @@ class If final : public RewriteStep {
         break;
       case Test::Match: {
         rules::Captures captures;
-        const auto outcome = regex->match(state.variable(variable).value_or(""), &captures);
+        const std::string text = state.variable(variable).value_or("");
+        const auto outcome = regex->match(text, &captures);
         if (outcome == rules::Regex::Outcome::LimitReached) {
           answer = http::Answer{500, {}, std::nullopt};
           return Flow::Answer;
         }
         holds = outcome == rules::Regex::Outcome::Match;
+        note_match(state, *regex, text, holds);
         if (holds) {
           state.captures = std::move(captures);
           take_named_captures(*regex, names, state);
@@ -433,10 +469,9 @@ constexpr std::array directives = {
     DirectiveSpec{"break", script_blocks, 0, 0, none, &add_break},
     DirectiveSpec{"rewrite", script_blocks, 2, 3, none, &add_rewrite},
     DirectiveSpec{"if", rules::Server | rules::Location, 1, rules::any_number, DirectiveSpec::Body::Required, &add_if},
-    DirectiveSpec{"rewrite_log", script_blocks | rules::Http, 1, 1, none, rules::check_flag,
-                  "the error log has no such lines"},
-    DirectiveSpec{"uninitialized_variable_warn", script_blocks | rules::Http, 1, 1, none, rules::check_flag,
-                  "the error log has no such lines"},
+    DirectiveSpec{"rewrite_log", script_blocks | rules::Http, 1, 1, none, &rules::set_flag<&RewriteSettings::log>},
+    DirectiveSpec{"uninitialized_variable_warn", script_blocks | rules::Http, 1, 1, none,
+                  &rules::set_flag<&RewriteSettings::warn_uninitialized>},
 };
 
 }  // namespace

@@ -1,0 +1,213 @@
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+
+#include "base/handle.h"
+#include "unit/gateway/gate_harness.h"
+
+using gate_test::Gate;
+using gate_test::Response;
+using namespace caisson;
+
+namespace {
+
+std::string header(const Response& response, const char* name) {
+  return response.head.headers.joined(name).value_or("(none)");
+}
+
+// A folder that is gone with the test.
+class Folder {
+ public:
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "content-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path_ = name;
+  }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  void write(const std::string& name, const std::string& text) const { std::ofstream(path_ + '/' + name) << text; }
+  std::string read(const std::string& name) const {
+    std::ifstream file(path_ + '/' + name);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace
+
+TEST_CASE("a rewrite to the same URI looks for a location again, and ten times are enough") {
+  Gate gate("server { location /loop { rewrite ^ /loop; } location /stay { rewrite ^ /x; break; return 200 no; } }");
+  CHECK(gate.status("/loop") == 500);
+  CHECK(gate.status("/stay") == 404);  // `break` keeps the location, whose file is not there
+}
+
+TEST_CASE("a bare return below 400 is an empty answer of that status, also in the place of an error") {
+  Gate gate(R"(server {
+    location /empty { return 200; }
+    location /none { return 204; }
+    location /status { return 200 "$status"; }
+    location /page { error_page 404 =200 @page; return 404; }
+    location @page { return 204; }
+    location /moved { return 301; }
+  })");
+  const Response empty = gate.ask({"GET", "/empty"});
+  CHECK(header(empty, "Content-Type") == "text/plain");
+  CHECK(header(empty, "Content-Length") == "0");
+  const Response none = gate.ask({"GET", "/none"});
+  CHECK(none.head.status == 204);
+  CHECK(header(none, "Content-Type") == "(none)");
+  CHECK(header(none, "Content-Length") == "(none)");
+  CHECK(gate.get("/status") == "200");
+  const Response page = gate.ask({"GET", "/page"});
+  CHECK(page.head.status == 200);
+  CHECK(header(page, "Content-Length") == "0");
+  CHECK(header(gate.ask({"GET", "/moved"}), "Location").empty());
+}
+
+TEST_CASE("an answer of the configuration's own fails what asks for a date or an entity tag") {
+  Gate gate("server { location / { return 200 text; } }");
+  CHECK(gate.ask({"GET", "/", {{"If-Unmodified-Since", "Sun, 13 Sep 2020 12:26:40 GMT"}}}).head.status == 412);
+  CHECK(gate.ask({"GET", "/", {{"If-Match", "\"x\""}}}).head.status == 412);
+  CHECK(gate.ask({"GET", "/", {{"If-None-Match", "\"x\""}}}).head.status == 200);
+}
+
+TEST_CASE("a redirect's page has no charset, other pages have") {
+  Gate gate("charset utf-8; server { location /r { return 301 /x; } location /n { return 404; } }");
+  CHECK(header(gate.ask({"GET", "/r"}), "Content-Type") == "text/html");
+  CHECK(header(gate.ask({"GET", "/n"}), "Content-Type") == "text/html; charset=utf-8");
+}
+
+TEST_CASE("Chrome's and Internet Explorer's error pages are padded, unless msie_padding is off") {
+  Gate gate("server { location / { return 404; } location /off { msie_padding off; return 404; } }");
+  const auto padded = [&](const char* target, const char* agent) {
+    return gate.ask({"GET", target, {{"User-Agent", agent}}}).body.find("a padding to disable") != std::string::npos;
+  };
+  CHECK(padded("/", "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko) Chrome/90.0"));
+  CHECK(padded("/", "Mozilla/4.0 (compatible; MSIE 8.0; Windows NT 5.1)"));
+  CHECK_FALSE(padded("/off", "Mozilla/4.0 (compatible; MSIE 8.0; Windows NT 5.1)"));
+  CHECK_FALSE(padded("/", "docker/20.10"));
+}
+
+TEST_CASE("more_set_headers replaces, more_clear_headers takes away, by status and type") {
+  Gate gate(R"(
+    more_set_headers "X-All: $uri" "Server: mine";
+    server {
+      location / { more_set_headers -s "404 500" "X-Error: yes"; more_clear_headers "X-Drop*"; return 200 text; }
+      location /e { more_set_headers -s 404 "X-Error: yes"; return 404; }
+      location /t { more_set_headers -t text/html "X-Html: yes"; return 200 text; }
+      location /in { more_set_input_headers "X-In: set"; more_clear_input_headers Cookie; try_files /none @in; }
+      location @in { return 200 "$http_x_in|$http_cookie"; }
+    })");
+  const Response answer = gate.ask({"GET", "/a"});
+  CHECK(header(answer, "X-All") == "/a");
+  CHECK(header(answer, "Server") == "mine");
+  CHECK(header(answer, "X-Error") == "(none)");
+  CHECK(header(gate.ask({"GET", "/e"}), "X-Error") == "yes");
+  CHECK(header(gate.ask({"GET", "/t"}), "X-Html") == "(none)");
+  CHECK(gate.ask({"GET", "/in", {{"Cookie", "a=b"}}}).body == "set|");
+}
+
+TEST_CASE("add_header may add a second Server, and replaces Last-Modified") {
+  Gate gate(R"(server { location / { add_header Server mine; add_header Last-Modified never; return 200 text; } })");
+  const Response answer = gate.ask({"GET", "/"});
+  CHECK(answer.head.headers.count("Server") == 2);
+  CHECK(header(answer, "Last-Modified") == "never");
+}
+
+TEST_CASE("a map may not say twice what it means") {
+  CHECK(Gate("map $uri $a { default 1; default 2; }").errors.find("duplicate default map parameter") !=
+        std::string::npos);
+  CHECK(Gate("map $uri $a { x 1; X 2; }").errors.find("conflicting parameter \"X\"") != std::string::npos);
+  CHECK(Gate("map $uri $a { hostnames; *.x.* 1; }").errors.find("invalid hostname or wildcard") != std::string::npos);
+}
+
+TEST_CASE("disable_symlinks keeps links out, up to where it is told to begin") {
+  const Folder folder;
+  folder.write("file", "text");
+  std::filesystem::create_symlink("file", folder.path() + "/link");
+  std::filesystem::create_directory(folder.path() + "/real");
+  folder.write("real/file", "deep");
+  std::filesystem::create_symlink("real", folder.path() + "/linked");
+  Gate gate("server { root " + folder.path() + R"(;
+    location / { disable_symlinks on from=$document_root; }
+    location /owner/ { alias )" +
+            folder.path() + R"(/; disable_symlinks if_not_owner; }
+    location /linked/ { disable_symlinks on from=$document_root/linked; }
+    location /off/ { alias )" +
+            folder.path() + R"(/; disable_symlinks off; } })");
+  CHECK(gate.get("/file") == "text");
+  CHECK(gate.status("/link") == 403);
+  CHECK(gate.get("/owner/link") == "text");
+  CHECK(gate.get("/owner/linked/file") == "deep");
+  CHECK(gate.get("/linked/file") == "deep");
+  CHECK(gate.get("/off/link") == "text");
+  CHECK(gate.status("/none") == 404);
+}
+
+TEST_CASE("the picture of empty_gif is there for GET, and not modified since 1970") {
+  Gate gate("server { location / { empty_gif; } }");
+  const Response picture = gate.ask({"GET", "/x"});
+  CHECK(picture.body.size() == 43);
+  CHECK(header(picture, "Content-Type") == "image/gif");
+  CHECK(gate.ask({"GET", "/x", {{"If-Modified-Since", header(picture, "Last-Modified")}}}).head.status == 304);
+  CHECK(gate.ask({"POST", "/x"}).head.status == 405);
+}
+
+TEST_CASE("access_log's errors are nginx's") {
+  const auto error = [](const std::string& text) { return Gate("server { " + text + " }").errors; };
+  CHECK(error("access_log /x combined flush=1s;").find("no buffer is defined for access_log \"/x\"") !=
+        std::string::npos);
+  CHECK(error("access_log /x$uri combined buffer=1k;").find("buffered logs cannot have variables in name") !=
+        std::string::npos);
+  CHECK(error("access_log syslog:server=127.0.0.1 combined buffer=1k;").find("logs to syslog cannot be buffered") !=
+        std::string::npos);
+  CHECK(error("access_log syslog:tag=x;").find("no syslog server specified") != std::string::npos);
+  CHECK(error("access_log syslog:server=127.0.0.1,facility=none;").find("unknown syslog facility \"none\"") !=
+        std::string::npos);
+  CHECK(error("access_log /x combined gzip;").find("compressed logs are not supported") != std::string::npos);
+}
+
+TEST_CASE("access_log off holds whatever else stands beside it; a path with variables is a file for each value") {
+  const Folder folder;
+  Gate gate("log_format n escape=none '$uri'; server { root " + folder.path() + "; location /off { access_log off; " +
+            "access_log " + folder.path() + "/off-$arg_n n; return 200 x; } location / { access_log " + folder.path() +
+            "/log-$arg_n n; return 200 x; } }");
+  gate.get("/off?n=a");
+  gate.get("/x?n=a");
+  gate.get("/y?n=b");
+  gate.get("/z?n=/../../c");
+  CHECK(folder.read("log-a") == "/x\n");
+  CHECK(folder.read("log-b") == "/y\n");
+  CHECK_FALSE(std::filesystem::exists(folder.path() + "/off-a"));
+}
+
+TEST_CASE("access_log to syslog sends one datagram a request") {
+  Fd server(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  REQUIRE(::bind(server.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  socklen_t size = sizeof address;
+  REQUIRE(::getsockname(server.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  Gate gate(
+      "log_format n escape=none '$uri'; access_log syslog:server=127.0.0.1:" + std::to_string(ntohs(address.sin_port)) +
+      ",facility=local0,severity=error,tag=gate,nohostname n;" + "server { location / { return 200 x; } }");
+  gate.get("/hello");
+  std::array<char, 512> datagram{};
+  const ssize_t got = ::recv(server.get(), datagram.data(), datagram.size(), 0);
+  REQUIRE(got > 0);
+  const std::string message(datagram.data(), static_cast<std::size_t>(got));
+  CHECK(message.starts_with("<131>"));
+  CHECK(message.ends_with(" gate: /hello"));
+}
