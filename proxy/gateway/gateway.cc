@@ -80,6 +80,7 @@ bool take_move(RequestState& state) {
   }
   rules::log(state, observe::Level::Error,
              "rewrite or internal redirection cycle while processing \"" + state.path + '"');
+  state.error_page_used = true;  // a page would be one more
   return false;
 }
 
@@ -155,6 +156,7 @@ async::Task<std::optional<Answer>> Gateway::handle(http::Exchange& exchange) {
     for (const http::HeaderField& kept : state.kept_headers) {
       if (!head.headers.has(kept.name)) head.headers.add(kept.name, kept.value);
     }
+    state.response = &head;  // a stage sees what those before it have done
     for (const auto& stage : settings_.language.response_stages()) stage->edit(state, head);
     sent = head;
     state.response = &sent;
@@ -381,7 +383,7 @@ async::Task<Gateway::Refusal> Gateway::go_on(RequestState& state) const {
 Gateway::Refusal Gateway::with_error_page(RequestState& state, Answer answer) const {
   if (closes_connection(answer.status)) state.closes = true;
   // `return CODE TEXT` has its page already (ngx_http_script_return_code).
-  if (answer.status < 300 || answer.body || state.error_page_used || state.moves_left == 0) return answer;
+  if (answer.status < 300 || answer.body || state.error_page_used) return answer;
   state.error_page_used = has_error_pages(*state.level) && !recursive_error_pages(*state.level);
   const ErrorPage* page = find_error_page(*state.level, answer.status);
   if (page == nullptr) return answer;
@@ -426,7 +428,9 @@ async::Task<void> Gateway::render(RequestState& state, Answer answer) const {
       }
     } else if (auto page = http::error_page_body(head.status, server_name_for(state.settings<CoreSettings>()))) {
       body = std::move(*page) + page_padding(state, head.status);
-      head.headers.set("Content-Type", "text/html");
+      http::Headers headers{{"Content-Type", "text/html"}};  // one that is there already is add_header's, and a second
+      for (const http::HeaderField& field : head.headers) headers.add(field.name, field.value);
+      head.headers = std::move(headers);
     }
     head.status = http::status_on_wire(head.status);
   }

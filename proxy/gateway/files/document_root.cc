@@ -122,7 +122,9 @@ Result<void> set_links(Loader& loader, const Directive& d) {
   auto& target = loader.level().own<LinkSettings>().rule;
   if (target) return config::config_error(d, "is duplicate");
   LinkSettings::Rule rule;
+  bool said = false;
   for (const std::string& arg : d.args) {
+    said = said || !arg.starts_with("from=");
     if (arg == "off") {
       rule.links = Links::Follow;
     } else if (arg == "on") {
@@ -137,6 +139,8 @@ Result<void> set_links(Loader& loader, const Directive& d) {
       return config::error_at(d.at, "invalid parameter \"" + arg + '"');
     }
   }
+  if (!said)
+    return config::error_at(d.at, "\"disable_symlinks\" must have \"off\", \"on\" or \"if_not_owner\" parameter");
   target = std::move(rule);
   return {};
 }

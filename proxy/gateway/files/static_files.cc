@@ -244,6 +244,23 @@ async::Task<void> send_plan(RequestState& state, http::BodyWriter& body, const O
   co_await body.finish();
 }
 
+// The fields of a file's answer but for the first of each that tells of the file; a second one is add_header's.
+http::Headers without_file_fields(const http::Headers& headers) {
+  std::vector<std::string_view> of_file = {"Server",        "Date", "Content-Type", "Content-Length",
+                                           "Last-Modified", "ETag", "Accept-Ranges"};
+  http::Headers kept;
+  for (const http::HeaderField& field : headers) {
+    const auto found = std::find_if(of_file.begin(), of_file.end(),
+                                    [&](std::string_view name) { return text::iequals(name, field.name); });
+    if (found == of_file.end()) {
+      kept.add(field.name, field.value);
+    } else {
+      of_file.erase(found);
+    }
+  }
+  return kept;
+}
+
 struct RangeLimits {
   std::uint64_t size;  // of the document
   std::uint64_t most;  // max_ranges
@@ -263,11 +280,7 @@ Outcome take_ranges(RequestState& state, http::ResponseHead& head, Plan& plan, c
     case AskedRanges::Kind::Unsatisfiable: {
       // What the stages have added stays, and is added to the error's page once more.
       http::Answer answer = of_status(416);
-      answer.headers = std::move(head.headers);
-      for (const char* name :
-           {"Server", "Date", "Content-Type", "Content-Length", "Last-Modified", "ETag", "Accept-Ranges"}) {
-        answer.headers.remove(name);
-      }
+      answer.headers = without_file_fields(head.headers);
       answer.headers.set("Content-Range", "bytes */" + std::to_string(limits.size));
       return answer;
     }

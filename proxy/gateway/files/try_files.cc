@@ -68,7 +68,7 @@ Result<void> set_try_files(Loader& loader, const Directive& d) {
   const std::string& last = d.args.back();
   if (last.starts_with('=')) {
     const auto status = text::to_number(std::string_view(last).substr(1));
-    if (!status || *status > 999) return config::error_at(d.at, "invalid code \"" + last.substr(1) + '"');
+    if (!status || *status > 999) return config::error_at(d.at, "invalid code \"" + last + '"');
     files.status = static_cast<unsigned>(*status);
     return {};
   }

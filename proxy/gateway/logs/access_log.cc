@@ -49,6 +49,7 @@ class Format {
         while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) != 0 || text[end] == '_'))
           ++end;
       }
+      if (end == dollar + 1) return config::error_at(d.at, "invalid parameter \"" + std::string(text) + '"');
       Result<rules::Template> variable = loader.compile(text.substr(dollar, end - dollar), d);
       if (!variable.ok()) return std::move(variable).error();
       made->pieces_.emplace_back(std::move(literal));
@@ -138,9 +139,10 @@ Result<void> add_format(Loader& loader, const Directive& d) {
   auto format = Format::make(loader, d, text, escape);
   if (!format.ok()) return std::move(format).error();
   auto& all = loader.level().own<Formats>().all;
-  for (const auto& [name, other] : all) {
-    if (name == d.args[0]) return config::error_at(d.at, "duplicate \"log_format\" name \"" + name + '"');
-  }
+  const bool duplicate = d.args[0] == "combined" || std::any_of(all.begin(), all.end(), [&](const auto& other) {
+                           return other.first == d.args[0];
+                         });
+  if (duplicate) return config::error_at(d.at, "duplicate \"log_format\" name \"" + d.args[0] + '"');
   all.emplace_back(d.args[0], std::move(format).value());
   return {};
 }

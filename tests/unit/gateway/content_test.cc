@@ -211,3 +211,33 @@ TEST_CASE("access_log to syslog sends one datagram a request") {
   CHECK(message.starts_with("<131>"));
   CHECK(message.ends_with(" gate: /hello"));
 }
+
+TEST_CASE("error pages that lead to errors end in a 500 after ten of them") {
+  Gate gate("recursive_error_pages on; server { location / { error_page 404 /again; return 404; } }");
+  CHECK(gate.status("/") == 500);
+}
+
+TEST_CASE("a header stage sees in $sent_http_* what was added before it") {
+  Gate gate("server { location / { add_header X-A one; add_header X-B $sent_http_x_a; return 200 text; } }");
+  CHECK(header(gate.ask({"GET", "/"}), "X-B") == "one");
+}
+
+TEST_CASE("a range that is not there keeps what the stages had added to the file's head, and they add once more") {
+  const Folder folder;
+  folder.write("file", "text");
+  Gate gate("server { root " + folder.path() +
+            "; location / { add_header X-A a; add_header X-B b always; add_header Content-Type second; } }");
+  const Response answer = gate.ask({"GET", "/file", {{"Range", "bytes=100-"}}});
+  CHECK(answer.head.status == 416);
+  CHECK(header(answer, "Content-Range") == "bytes */4");
+  CHECK(header(answer, "X-A") == "a");
+  CHECK(header(answer, "X-B") == "b, b");
+  CHECK(header(answer, "Content-Type") == "text/html, second");
+  CHECK(header(answer, "ETag") == "(none)");
+}
+
+TEST_CASE("a rewrite leads to internal locations, a client does not get there") {
+  Gate gate("server { location /in { internal; return 200 in; } location / { rewrite ^ /in last; } }");
+  CHECK(gate.status("/in") == 404);
+  CHECK(gate.get("/x") == "in");
+}
