@@ -24,6 +24,7 @@ FileFacts facts_of(const struct stat& info) {
                                        : FileFacts::Kind::Other;
   facts.size = static_cast<std::uint64_t>(info.st_size);
   facts.modified = info.st_mtime;
+  facts.executable = (info.st_mode & S_IXUSR) != 0;
   return facts;
 }
 
@@ -88,7 +89,9 @@ OpenedFile open_now(const FileName& name) {
   return opened;
 }
 
-OpenedFile look_now(const FileName& name) {
+}  // namespace
+
+OpenedFile look_at_file_now(const FileName& name) {
   if (leaves_folder(name)) return failed(ENOENT);
   if (name.links != Links::Follow) {
     OpenedFile opened = open_now(name);
@@ -101,8 +104,6 @@ OpenedFile look_now(const FileName& name) {
   seen.facts = facts_of(info);
   return seen;
 }
-
-}  // namespace
 
 bool leaves_folder(const FileName& name) {
   if (name.path.find('\0') != std::string::npos) return true;
@@ -122,7 +123,7 @@ async::Task<OpenedFile> open_file(async::BlockingPool& pool, FileName name) {
 }
 
 async::Task<OpenedFile> look_at_file(async::BlockingPool& pool, FileName name) {
-  auto work = [name = std::move(name)] { return look_now(name); };
+  auto work = [name = std::move(name)] { return look_at_file_now(name); };
   co_return co_await pool.run(std::move(work));
 }
 

@@ -30,6 +30,7 @@ struct FileFacts {
   Kind kind = Kind::Other;
   std::uint64_t size = 0;
   std::time_t modified = 0;
+  bool executable = false;  // by its owner
 };
 
 struct OpenedFile {
@@ -47,6 +48,9 @@ bool leaves_folder(const FileName& name);
 async::Task<OpenedFile> open_file(async::BlockingPool& pool, FileName name);
 // Opens nothing. Kind::Other with error set when there is no such thing.
 async::Task<OpenedFile> look_at_file(async::BlockingPool& pool, FileName name);
+
+// The same at once, for rules that ask before there is anything to await; it may wait for the disk.
+OpenedFile look_at_file_now(const FileName& name);
 
 // Reads a file piece by piece: on the loop what the page cache has, on the pool what it has not.
 class FileReader {

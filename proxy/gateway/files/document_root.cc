@@ -37,18 +37,6 @@ std::string complete(const DocumentRoot& root, RequestState& state) {
   return folder.starts_with('/') ? folder : root.prefix + folder;
 }
 
-// ngx_http_set_disable_symlinks
-void take_link_rule(RequestState& state, FileName& name) {
-  const auto& rule = state.settings<LinkSettings>().rule;
-  if (!rule || rule->links == Links::Follow) return;
-  name.links = rule->links;
-  if (!rule->from) return;
-  const std::string from = rule->from->expand(state);
-  const bool below = name.path.starts_with(from) &&
-                     (from.ends_with('/') || name.path.size() == from.size() || name.path[from.size()] == '/');
-  if (below) name.links_from = from.size();
-}
-
 std::optional<FileName> name_without_rules(RequestState& state, std::string_view path) {
   const DocumentRoot& root = *state.settings<DocumentRootSettings>().root;
   FileName name;
@@ -68,6 +56,18 @@ std::optional<FileName> name_without_rules(RequestState& state, std::string_view
 }
 
 }  // namespace
+
+// ngx_http_set_disable_symlinks
+void take_link_rule(RequestState& state, FileName& name) {
+  const auto& rule = state.settings<LinkSettings>().rule;
+  if (!rule || rule->links == Links::Follow) return;
+  name.links = rule->links;
+  if (!rule->from) return;
+  const std::string from = rule->from->expand(state);
+  const bool below = name.path.starts_with(from) &&
+                     (from.ends_with('/') || name.path.size() == from.size() || name.path[from.size()] == '/');
+  if (below) name.links_from = from.size();
+}
 
 std::optional<FileName> file_named(RequestState& state, std::string_view path) {
   std::optional<FileName> name = name_without_rules(state, path);

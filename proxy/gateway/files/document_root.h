@@ -44,6 +44,9 @@ std::optional<FileName> file_named(rules::RequestState& state, std::string_view 
 // $document_root: the folder itself, complete.
 std::string document_root_of(rules::RequestState& state);
 
+// Gives a complete name the rule of disable_symlinks in force; file_named() has done it already.
+void take_link_rule(rules::RequestState& state, FileName& name);
+
 void describe_document_root(rules::Language& language);
 
 }  // namespace caisson::gateway

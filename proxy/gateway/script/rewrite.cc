@@ -1,14 +1,13 @@
 #include "gateway/script/rewrite.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 
 #include "base/text.h"
 #include "gateway/answers/redirect.h"
 #include "gateway/core_settings.h"
+#include "gateway/files/disk.h"
+#include "gateway/files/document_root.h"
 #include "rules/loader.h"
 #include "rules/request_log.h"
 #include "rules/setters.h"
@@ -344,7 +343,7 @@ class If final : public RewriteStep {
         break;
       }
       default:
-        holds = file_test(operand.expand(state));
+        holds = file_test(state, operand.expand(state));
         break;
     }
     if (holds == negated) return Flow::Next;
@@ -361,16 +360,21 @@ class If final : public RewriteStep {
   const rules::Level* level = nullptr;
 
  private:
-  bool file_test(const std::string& path) const {
-    struct stat info {};
-    if (::stat(path.c_str(), &info) != 0) return false;
+  // Sees no further than disable_symlinks lets the files be served (ngx_http_script_file_code).
+  bool file_test(RequestState& state, std::string path) const {
+    FileName name;
+    name.own = path.size();
+    name.path = std::move(path);
+    if (name.path.starts_with('/')) take_link_rule(state, name);
+    const OpenedFile seen = look_at_file_now(name);
+    if (seen.error != 0) return false;
     switch (test) {
       case Test::File:
-        return S_ISREG(info.st_mode);
+        return seen.facts.kind == FileFacts::Kind::File;
       case Test::Directory:
-        return S_ISDIR(info.st_mode);
+        return seen.facts.kind == FileFacts::Kind::Folder;
       case Test::Executable:
-        return ::access(path.c_str(), X_OK) == 0;
+        return seen.facts.executable;
       default:
         return true;
     }

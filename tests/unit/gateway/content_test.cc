@@ -145,7 +145,10 @@ TEST_CASE("disable_symlinks keeps links out, up to where it is told to begin") {
             folder.path() + R"(/; disable_symlinks if_not_owner; }
     location /linked/ { disable_symlinks on from=$document_root/linked; }
     location /off/ { alias )" +
-            folder.path() + R"(/; disable_symlinks off; } })");
+            folder.path() + R"(/; disable_symlinks off; }
+    location /if/ { alias )" +
+            folder.path() +
+            R"(/; disable_symlinks on from=$document_root; if (-f $request_filename) { return 204; } } })");
   CHECK(gate.get("/file") == "text");
   CHECK(gate.status("/link") == 403);
   CHECK(gate.get("/owner/link") == "text");
@@ -153,6 +156,8 @@ TEST_CASE("disable_symlinks keeps links out, up to where it is told to begin") {
   CHECK(gate.get("/linked/file") == "deep");
   CHECK(gate.get("/off/link") == "text");
   CHECK(gate.status("/none") == 404);
+  CHECK(gate.status("/if/file") == 204);
+  CHECK(gate.status("/if/link") == 403);  // what is not served is not seen either
 }
 
 TEST_CASE("the picture of empty_gif is there for GET, and not modified since 1970") {
