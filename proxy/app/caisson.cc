@@ -17,6 +17,8 @@
 #include "gateway/gateway.h"
 #include "gateway/virtual_hosts.h"
 #include "limits/module.h"
+#include "monitor/module.h"
+#include "observe/metrics.h"
 #include "registry/api/module.h"
 #include "rules/request_log.h"
 #include "upstream/module.h"
@@ -32,8 +34,11 @@ constexpr std::size_t most_waiting_disk_jobs = 16'384;
 constexpr std::size_t most_waiting_hashes = 256;
 constexpr std::size_t most_waiting_names = 1'024;
 
-Result<WorkerRights> rights_of(const gateway::ProcessSettings& process, std::vector<std::string>& warnings) {
+Result<WorkerRights> rights_of(const gateway::ProcessSettings& process, Invocation::Face face,
+                               std::vector<std::string>& warnings) {
   WorkerRights rights{{}, process.worker_rlimit_nofile};
+  // registry:2 keeps the user that started it: volumes often belong to root.
+  if (face == Invocation::Face::Registry) return rights;
   if (::geteuid() != 0) {
     if (process.user) {
       warnings.emplace_back(
@@ -90,7 +95,8 @@ const gateway::VirtualHosts* hosts_of(const rules::Level& root) {
 rules::Loader::Loaded load_settings(const rules::Language& language, const Invocation& invocation,
                                     config::Source& files, const rules::Services& services) {
   const std::string& log = invocation.error_log;
-  const rules::Paths paths{invocation.prefix, config::folder_of(invocation.conf),
+  const bool registry = invocation.face == Invocation::Face::Registry;
+  const rules::Paths paths{invocation.prefix, registry ? invocation.prefix : config::folder_of(invocation.conf),
                            log == "stderr" ? log : invocation.from_prefix(log)};
   rules::Loader loader(language, files, paths, services);
   return loader.load(read_configuration(invocation, files));
@@ -119,6 +125,7 @@ T take(Result<T> result, std::vector<Error>& errors) {
 void describe_all(rules::Language& language) {
   gateway::describe(language);
   limits::describe(language);
+  monitor::describe(language);
   auth::describe(language);
   upstream::describe(language);
   registry::describe(language);
@@ -139,9 +146,11 @@ Product::Loaded Caisson::load(const Invocation& invocation, config::Source& file
   Plan plan;
   plan.daemon = process.daemon.value_or(true);
   plan.master_process = process.master_process.value_or(true);
-  plan.pid_path = process.pid.value_or(default_pid_path);
+  const bool registry = invocation.face == Invocation::Face::Registry;
+  plan.pid_path = process.pid.value_or(registry ? "" : default_pid_path);
   plan.shutdown_timeout = process.worker_shutdown_timeout;
-  plan.worker = take(rights_of(process, loaded.warnings), loaded.errors);
+  plan.term_finishes = registry && plan.shutdown_timeout.has_value();
+  plan.worker = take(rights_of(process, invocation.face, loaded.warnings), loaded.errors);
   for (const auto& file : settings.root.get<gateway::ErrorLogFiles>().files) {
     plan.logs_to_stderr = plan.logs_to_stderr || file.path == "stderr";
   }
@@ -166,6 +175,8 @@ int Caisson::serve(Serving serving) {
   services.logs = &serving.logs;
   observe::ConnectionCounts connections;
   services.connections = &connections;
+  observe::Metrics metrics;
+  services.metrics = &metrics;
 
   config::MemorySource files(serving.files);
   rules::Loader::Loaded loaded = load_settings(language_, serving.invocation, files, services);

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "app/master.h"
 #include "app/new_binary.h"
 #include "app/pid_file.h"
+#include "app/registry_command.h"
 #include "app/trial.h"
 #include "app/worker.h"
 
@@ -50,8 +52,10 @@ Result<ErrorLog> open_console(const Invocation& invocation) {
   return ErrorLog(targets);
 }
 
-bool report(const Product::Loaded& loaded, const ErrorLog& console) {
-  for (const std::string& warning : loaded.warnings) console.warn(warning);
+// In registry:2's face warnings have the log's form, also at the start: whoever gathers it reads one form.
+bool report(const Product::Loaded& loaded, const Invocation& invocation, const ErrorLog& console) {
+  const bool by_log = loaded.plan && invocation.face == Invocation::Face::Registry;
+  for (const std::string& warning : loaded.warnings) (by_log ? loaded.plan->error_log : console).warn(warning);
   for (const Error& error : loaded.errors) console.emerg(error.what);
   return loaded.plan.has_value();
 }
@@ -77,7 +81,7 @@ void give_advice(const Invocation& invocation, const config::Files& files) {
 // nginx -t: everything but serving.
 bool passes_test(Product& product, const Invocation& invocation, const ErrorLog& console) {
   Product::Loaded loaded = load_from_disk(product, invocation, {});
-  if (!report(loaded, console)) return false;
+  if (!report(loaded, invocation, console)) return false;
   const std::string file = "configuration file " + invocation.conf;
   if (!invocation.quiet) print(stderr, invocation.program + ": the " + file + " syntax is ok\n");
 
@@ -115,7 +119,8 @@ std::string pid_path_in(const Invocation& invocation, const config::Parsed& pars
 int signal_master(Product& product, const Invocation& invocation, const ErrorLog& console) {
   constexpr std::pair<std::string_view, int> signals[] = {
       {"stop", SIGTERM}, {"quit", SIGQUIT}, {"reopen", SIGUSR1}, {"reload", SIGHUP}};
-  if (invocation.signal == "reload" && !report(load_from_disk(product, invocation, {}), console)) return EXIT_FAILURE;
+  if (invocation.signal == "reload" && !report(load_from_disk(product, invocation, {}), invocation, console))
+    return EXIT_FAILURE;
   config::FileSource disk;
   const Result<pid_t> pid = read_pid_file(pid_path_in(invocation, read_configuration(invocation, disk)));
   if (!pid.ok()) {
@@ -168,8 +173,18 @@ int serve_alone(Product& product, const Invocation& invocation, Plan plan, const
 
 int start(Product& product, const Invocation& invocation, const ErrorLog& console) {
   std::vector<Fd> inherited = take_inherited_sockets();  // first: no descriptor is in doubt yet
+  std::optional<std::string> provisioned;
+  if (invocation.face == Invocation::Face::Registry) {
+    Result<std::optional<std::string>> done = provision_users(invocation);
+    if (!done.ok()) {
+      console.emerg(done.error().what);
+      return EXIT_FAILURE;
+    }
+    provisioned = std::move(done).value();
+  }
   Product::Loaded loaded = load_from_disk(product, invocation, {});
-  if (!report(loaded, console)) return EXIT_FAILURE;
+  if (!report(loaded, invocation, console)) return EXIT_FAILURE;
+  if (provisioned) loaded.plan->error_log.warn(*provisioned);
   if (!loaded.plan->logs_to_stderr) {  // the console has them already
     for (const std::string& warning : loaded.warnings) loaded.plan->error_log.warn(warning);
   }
@@ -177,6 +192,18 @@ int start(Product& product, const Invocation& invocation, const ErrorLog& consol
     return serve_alone(product, invocation, std::move(*loaded.plan), console, std::move(inherited));
   }
   return Master(product, invocation, console, std::move(inherited)).run(std::move(*loaded.plan));
+}
+
+int run_invocation(Product& product, const Invocation& invocation) {
+  const Result<ErrorLog> console = open_console(invocation);
+  if (!console.ok()) {
+    print(stderr, invocation.program + ": [alert] could not open error log file: " + console.error().what + '\n');
+    return EXIT_FAILURE;
+  }
+  block_signals();
+  if (invocation.test) return test(product, invocation, console.value());
+  if (!invocation.signal.empty()) return signal_master(product, invocation, console.value());
+  return start(product, invocation, console.value());
 }
 
 }  // namespace
@@ -197,25 +224,22 @@ int run(Product& product, std::span<const char* const> argv) {
   if (const int channel = worker_channel(); channel >= 0) return run_worker(product, channel);
 
   fill_standard_streams();
+  if (const auto registry = parse_registry_command(argv, environ)) {
+    if (registry->serve) return run_invocation(product, *registry->serve);
+    print(stdout, registry->output);
+    print(stderr, registry->errors);
+    return registry->status;
+  }
   const Result<Invocation> parsed = parse_invocation(argv);
   if (!parsed.ok()) {
     print(stderr, program_name(argv) + ": " + parsed.error().what + '\n');
     return EXIT_FAILURE;
   }
-  const Invocation& invocation = parsed.value();
-  if (invocation.show_version) {
-    print(stderr, version_text(invocation, product.build_options()));
+  if (parsed.value().show_version) {
+    print(stderr, version_text(parsed.value(), product.build_options()));
     return EXIT_SUCCESS;
   }
-  const Result<ErrorLog> console = open_console(invocation);
-  if (!console.ok()) {
-    print(stderr, invocation.program + ": [alert] could not open error log file: " + console.error().what + '\n');
-    return EXIT_FAILURE;
-  }
-  block_signals();
-  if (invocation.test) return test(product, invocation, console.value());
-  if (!invocation.signal.empty()) return signal_master(product, invocation, console.value());
-  return start(product, invocation, console.value());
+  return run_invocation(product, parsed.value());
 }
 
 }  // namespace caisson::app

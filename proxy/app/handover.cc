@@ -65,6 +65,10 @@ void encode(const Invocation& invocation, Writer& to) {
   to.put(invocation.prefix);
   to.put(invocation.conf);
   to.put(invocation.error_log);
+  to.put(invocation.face == Invocation::Face::Registry ? 1 : 0);
+  to.put(invocation.ipv6 ? 1 : 0);
+  to.put(invocation.environment.size());
+  for (const std::string& variable : invocation.environment) to.put(variable);
 }
 
 void decode(Reader& from, Invocation& invocation) {
@@ -73,6 +77,9 @@ void decode(Reader& from, Invocation& invocation) {
   invocation.prefix = from.text();
   invocation.conf = from.text();
   invocation.error_log = from.text();
+  if (from.number() != 0) invocation.face = Invocation::Face::Registry;
+  invocation.ipv6 = from.number() != 0;
+  for (std::uint64_t n = from.number(); n > 0 && !from.broken(); --n) invocation.environment.push_back(from.text());
 }
 
 void encode(const WorkerRights& rights, Writer& to) {

@@ -8,6 +8,8 @@
 #include <limits>
 #include <string_view>
 
+#include "registry/face/translate.h"
+
 namespace caisson::app {
 
 namespace {
@@ -144,6 +146,9 @@ std::string program_name(std::span<const char* const> argv) {
 Result<Invocation> parse_invocation(std::span<const char* const> argv) { return Options(argv).parse(); }
 
 config::Parsed read_configuration(const Invocation& invocation, config::Source& files) {
+  if (invocation.face == Invocation::Face::Registry) {
+    return registry::face::translate({invocation.conf, invocation.environment, invocation.ipv6}, files);
+  }
   config::Parsed all = config::parse_option(files, invocation.directives, invocation.conf);
   config::Parsed file = config::parse(files, invocation.conf, all.next_order);
   const bool events = std::any_of(file.directives.begin(), file.directives.end(),

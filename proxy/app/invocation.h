@@ -1,4 +1,4 @@
-// nginx's command line.
+// What the program was called to do: nginx's command line, or registry:2's (app/registry_command.h).
 //
 // Ownership: values. Threading: none of its own.
 #pragma once
@@ -14,6 +14,9 @@
 namespace caisson::app {
 
 struct Invocation {
+  // Whose configuration `conf` is: nginx's language, or registry:2's config.yml with its variables.
+  enum class Face { Nginx, Registry };
+  Face face = Face::Nginx;
   std::vector<std::string> call;    // all of it, as it was
   std::string program = "caisson";  // program_name()
   bool show_version = false;        // -v, -V, -h
@@ -32,6 +35,10 @@ struct Invocation {
   // The error log until the configuration names one, and when it names none (-e): a path, or "stderr".
   std::string error_log = "stderr";
 
+  // Of registry:2's face. There `conf` is complete, or "" for none, and relative paths start where it was called.
+  std::vector<std::string> environment;  // the variables that begin with REGISTRY_
+  bool ipv6 = true;                      // whether there is any
+
   // A path as the configuration gives it, from the prefix on.
   std::string from_prefix(const std::string& path) const { return path.starts_with('/') ? path : prefix + path; }
 };
@@ -42,7 +49,8 @@ std::string program_name(std::span<const char* const> argv);
 // Reads the arguments, argv[0] among them. The error is nginx's: `invalid option: "x"`.
 Result<Invocation> parse_invocation(std::span<const char* const> argv);
 
-// The directives of -g, then those of the configuration file and all that it includes.
+// The directives of -g, then those of the configuration file and all that it includes; or those that stand for
+// registry:2's configuration.
 config::Parsed read_configuration(const Invocation& invocation, config::Source& files);
 
 // What -v, -V and -h print to standard error; `build_options` is the last line of -V.

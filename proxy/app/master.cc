@@ -146,6 +146,11 @@ void Master::on_signal(const signalfd_siginfo& info) {
   std::string received = "signal " + name_of_signal(info.ssi_signo) + " received from " + std::to_string(info.ssi_pid);
   switch (info.ssi_signo) {
     case SIGTERM:
+      if (stopping_ == Stopping::No && plan_in_force().term_finishes) {
+        log_.notice(received + ", shutting down");
+        return stop(Stopping::Gracefully);
+      }
+      [[fallthrough]];
     case SIGINT:
       log_.notice(received + ", exiting");
       return stop(Stopping::AtOnce);
@@ -177,6 +182,8 @@ void Master::on_signal(const signalfd_siginfo& info) {
       return;
   }
 }
+
+const Plan& Master::plan_in_force() const { return (current_ != nullptr ? current_ : coming_)->plan; }
 
 void Master::take_messages(WorkerProcess& worker) {
   while (worker.channel() >= 0) {
@@ -257,6 +264,9 @@ void Master::on_ready(WorkerProcess& worker) {
   retire_older_than(*current_);
   if (!running_) {
     running_ = true;
+    for (const Plan::Listener& listener : current_->plan.listeners) {
+      log_.info("listening on " + listener.address.text());
+    }
     daemon_.finish(log_);
   }
   if (std::exchange(reload_again_, false)) reload();

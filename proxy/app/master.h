@@ -5,6 +5,8 @@
 //                                        USR2   start a new binary beside this one, on the same sockets
 //                                        WINCH  let the workers finish and start none, after USR2
 //
+// With registry:2's draintimeout the first TERM is a QUIT.
+//
 // A reload starts a worker with the new configuration beside the old one. Only when the new one says that it is ready,
 // the old one is told to finish: until then nothing has changed, and whatever goes wrong is logged and dropped.
 //
@@ -67,6 +69,7 @@ class Master {
 
   void take_signals();
   void on_signal(const signalfd_siginfo& info);
+  const Plan& plan_in_force() const;  // also of a start that is not done yet
   void take_messages(WorkerProcess& worker);
   void reap();
   void on_exit(WorkerProcess& worker, int status);

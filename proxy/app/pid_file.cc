@@ -26,6 +26,10 @@ Error cannot_open(const std::string& path) { return system_error(errno, "open() 
 
 Result<void> PidFile::write(const std::string& path) {
   if (path == path_) return {};
+  if (path.empty()) {
+    remove();
+    return {};
+  }
   const std::string draft = draft_of(path);
   {
     const Fd file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
@@ -41,9 +45,15 @@ Result<void> PidFile::write(const std::string& path) {
   return {};
 }
 
-Result<void> PidFile::step_aside() { return move_to(path_ + std::string(aside)); }
+Result<void> PidFile::step_aside() {
+  if (path_.empty()) return {};
+  return move_to(path_ + std::string(aside));
+}
 
-Result<void> PidFile::step_back() { return move_to(path_.substr(0, path_.size() - aside.size())); }
+Result<void> PidFile::step_back() {
+  if (path_.empty()) return {};
+  return move_to(path_.substr(0, path_.size() - aside.size()));
+}
 
 Result<void> PidFile::move_to(const std::string& path) {
   if (::rename(path_.c_str(), path.c_str()) != 0) {
@@ -59,6 +69,7 @@ void PidFile::remove() noexcept {
 }
 
 Result<void> check_pid_file(const std::string& path) {
+  if (path.empty()) return {};
   const std::string draft = draft_of(path);
   const Fd file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
   if (!file) return cannot_open(path);

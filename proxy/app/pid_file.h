@@ -18,7 +18,8 @@ class PidFile {
   PidFile(const PidFile&) = delete;
   PidFile& operator=(const PidFile&) = delete;
 
-  // Names this process in the file, whole from its first moment on. A file at another path, written before, is removed.
+  // Names this process in the file, whole from its first moment on; "" is no file. A file at another path, written
+  // before, is removed.
   Result<void> write(const std::string& path);
   // Gives its place to a new binary, and stands beside it under PID.oldbin; and back again.
   Result<void> step_aside();
@@ -30,7 +31,7 @@ class PidFile {
   std::string path_;  // where it is now; empty: nowhere
 };
 
-// Whether the file could be written; leaves nothing behind.
+// Whether the file could be written; leaves nothing behind. "" is no file.
 Result<void> check_pid_file(const std::string& path);
 
 // Whose number is in the file. Errors in nginx's words.

@@ -27,13 +27,14 @@ struct Plan {
 
   bool daemon = true;
   bool master_process = true;
-  std::string pid_path;
+  std::string pid_path;         // "": none
   bool logs_to_stderr = false;  // error_log is, or includes, standard error
   observe::ErrorLog error_log;  // of the main context
   std::vector<Listener> listeners;
   WorkerRights worker;
   // How long a worker that was told to finish may take for it; none: as long as its requests take.
   std::optional<std::chrono::milliseconds> shutdown_timeout;
+  bool term_finishes = false;  // SIGTERM lets workers finish, as QUIT does: registry:2's draintimeout
   // Put here by load_from_disk():
   config::Files files;     // all that was read to load it; the worker loads the same from these
   observe::LogFiles logs;  // all that were opened

@@ -2,7 +2,10 @@
 
 namespace caisson::config {
 
-std::string SourcePos::str() const { return file.empty() ? "command line" : file + ':' + std::to_string(line); }
+std::string SourcePos::str() const {
+  if (file.empty()) return "command line";
+  return line == 0 ? file : file + ':' + std::to_string(line);
+}
 
 Error error_at(const SourcePos& at, std::string_view message, std::string_view hint) {
   std::string what(message);

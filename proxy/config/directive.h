@@ -14,8 +14,8 @@ namespace caisson::config {
 
 // Where a directive ends: the line of its ";" or "{", which is the line that nginx names in messages.
 struct SourcePos {
-  std::string file;  // empty: the -g option of the command line
-  unsigned line = 1;
+  std::string file;   // empty: the -g option of the command line
+  unsigned line = 1;  // 0: `file` says it all, such as the name of an environment variable
 
   // "/etc/nginx/nginx.conf:12" or "command line"; what follows the word "in" of a message.
   std::string str() const;

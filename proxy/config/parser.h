@@ -22,6 +22,7 @@ struct Parsed {
   std::vector<Directive> directives;  // what could be read, also when there are errors
   std::vector<ParseError> errors;     // in the order of the text; each in nginx's words
   unsigned next_order = 2;            // for what is read after this
+  std::vector<std::string> warnings = {};  // complete with their places
 };
 
 // The folder that relative paths of a configuration file start from: its own, with the slash at the end.

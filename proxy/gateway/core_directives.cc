@@ -131,6 +131,34 @@ struct ErrorLogTargets {
   std::vector<observe::ErrorLog::Target> targets;
 };
 
+// How all error logs of the configuration are written.
+struct ErrorLogForm {
+  std::optional<observe::LineForm> form;
+};
+
+// error_log_format nginx | text | json | logstash [NAME=VALUE ...]; before the first error_log
+Result<void> set_error_log_format(Loader& loader, const Directive& d) {
+  using Kind = observe::LineForm::Kind;
+  static const std::map<std::string_view, Kind> kinds = {
+      {"nginx", Kind::Nginx}, {"text", Kind::Text}, {"json", Kind::Json}, {"logstash", Kind::Logstash}};
+  auto& form = loader.root().own<ErrorLogForm>().form;
+  if (form) return config::config_error(d, "is duplicate");
+  if (loader.root().has<ErrorLogFiles>()) return config::config_error(d, "must stand before \"error_log\"");
+  const auto kind = kinds.find(d.args[0]);
+  if (kind == kinds.end()) {
+    return config::error_at(d.at, "unknown form \"" + d.args[0] + '"', "nginx, text, json, logstash");
+  }
+  form.emplace().kind = kind->second;
+  for (std::size_t i = 1; i < d.args.size(); ++i) {
+    const std::size_t equals = d.args[i].find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return config::error_at(d.at, "invalid parameter \"" + d.args[i] + '"', "NAME=VALUE");
+    }
+    form->fields.emplace_back(d.args[i].substr(0, equals), d.args[i].substr(equals + 1));
+  }
+  return {};
+}
+
 Result<void> add_error_log_file(Loader& loader, rules::Level& level, ErrorLogFiles::File file) {
   level.own<ErrorLogFiles>().files.push_back(file);
   auto opened = loader.open_log(file.path);
@@ -138,7 +166,8 @@ Result<void> add_error_log_file(Loader& loader, rules::Level& level, ErrorLogFil
   if (!opened.value()) return {};
   auto& targets = level.own<ErrorLogTargets>().targets;
   targets.push_back({std::move(opened).value(), file.level});
-  level.own<rules::ErrorLogSettings>().log = observe::ErrorLog(targets);
+  level.own<rules::ErrorLogSettings>().log =
+      observe::ErrorLog(targets, loader.root().own<ErrorLogForm>().form.value_or(observe::LineForm()));
   return {};
 }
 
@@ -279,6 +308,7 @@ constexpr std::array directives = {
     DirectiveSpec{"use", rules::Events, 1, 1, none, &check_event_method, tuning},
     DirectiveSpec{"multi_accept", rules::Events, 1, 1, none, rules::check_flag, tuning},
     DirectiveSpec{"accept_mutex", rules::Events, 1, 1, none, rules::check_flag, tuning},
+    DirectiveSpec{"error_log_format", rules::Main, 1, rules::any_number, none, &set_error_log_format},
     DirectiveSpec{"error_log", rules::Main | everywhere, 1, rules::any_number, none, &add_error_log},
     // the client's side
     DirectiveSpec{"client_max_body_size", everywhere, 1, 1, none, &set_max_body},

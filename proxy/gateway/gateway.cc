@@ -1,5 +1,6 @@
 #include "gateway/gateway.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -149,6 +150,7 @@ async::Task<std::optional<Answer>> Gateway::handle(http::Exchange& exchange) {
   state.runner = this;
   exchange.attach(&state);
   choose_host(state);
+  for (const auto& observer : settings_.language.observers()) observer->begins(state);
   http::ResponseHead sent;
   exchange.on_head([this, &state, &sent](http::ResponseHead& head) {
     if (state.override_status != 0) head.status = state.override_status;
@@ -163,6 +165,7 @@ async::Task<std::optional<Answer>> Gateway::handle(http::Exchange& exchange) {
   });
 
   const std::exception_ptr broken = co_await serve_whole(state);
+  for (const auto& observer : settings_.language.observers()) observer->ends(state);
   write_access_log(state);
   exchange.on_head(nullptr);
   exchange.attach(nullptr);

@@ -12,6 +12,7 @@
 #include <mutex>
 
 #include "observe/escape.h"
+#include "observe/structured.h"
 
 namespace caisson::observe {
 
@@ -115,7 +116,18 @@ class SyslogSink final : public spdlog::sinks::base_sink<std::mutex> {
   std::shared_ptr<Syslog> syslog_;
 };
 
-std::unique_ptr<spdlog::formatter> formatter_for(const ErrorLog::Target& target) {
+// The line as it is.
+class WholeFormatter final : public spdlog::formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& line) override {
+    append(line, message.payload);
+    line.push_back('\n');
+  }
+  std::unique_ptr<spdlog::formatter> clone() const override { return std::make_unique<WholeFormatter>(); }
+};
+
+std::unique_ptr<spdlog::formatter> formatter_for(const ErrorLog::Target& target, const LineForm& form) {
+  if (form.kind != LineForm::Kind::Nginx) return std::make_unique<WholeFormatter>();
   if (target.program.empty()) return std::make_unique<DatedFormatter>();
   return std::make_unique<CommandFormatter>(target.program);
 }
@@ -142,6 +154,7 @@ void append_context(std::string& message, const LogContext& context) {
 struct ErrorLog::Logger {
   mutable spdlog::logger logger;  // thread-safe, but its log() is not const
   std::shared_ptr<LogFile> first_file;
+  LineForm form;
 };
 
 std::string_view name_of(Level level) noexcept { return level_names[static_cast<std::size_t>(level)]; }
@@ -152,7 +165,7 @@ std::optional<Level> level_named(std::string_view name) noexcept {
   return static_cast<Level>(found - level_names.begin());
 }
 
-ErrorLog::ErrorLog(const std::vector<Target>& targets) {
+ErrorLog::ErrorLog(const std::vector<Target>& targets, LineForm form) {
   if (targets.empty()) return;
   std::vector<spdlog::sink_ptr> sinks;
   std::shared_ptr<LogFile> first_file;
@@ -161,14 +174,15 @@ ErrorLog::ErrorLog(const std::vector<Target>& targets) {
     if (target.syslog) {
       sink = std::make_shared<SyslogSink>(target.syslog);
     } else {
-      sink = std::make_shared<LogFileSink>(target.file, formatter_for(target));
+      sink = std::make_shared<LogFileSink>(target.file, formatter_for(target, form));
       if (!first_file) first_file = target.file;
     }
     sink->set_level(to_spdlog(target.level));
     sinks.push_back(std::move(sink));
     least_ = std::min(least_, target.level);
   }
-  auto made = std::make_shared<Logger>(Logger{spdlog::logger("caisson", sinks.begin(), sinks.end()), first_file});
+  auto made = std::make_shared<Logger>(
+      Logger{spdlog::logger("caisson", sinks.begin(), sinks.end()), first_file, std::move(form)});
   made->logger.set_level(to_spdlog(least_));
   logger_ = std::move(made);
 }
@@ -177,6 +191,10 @@ const LogFile* ErrorLog::first_file() const noexcept { return logger_ ? logger_-
 
 void ErrorLog::write(Level level, std::string_view message, const LogContext& context) const {
   if (!enabled(level)) return;
+  if (logger_->form.kind != LineForm::Kind::Nginx) {
+    const std::string line = structured_line(logger_->form, level, message.substr(0, longest_line), context);
+    return logger_->logger.log(to_spdlog(level), line);
+  }
   std::string text;
   if (context.connection != 0) text = '*' + std::to_string(context.connection) + ' ';
   text += message;

@@ -1,6 +1,7 @@
-// The error log, in nginx's form:
+// The error log, in nginx's form, or in one of those that registry:2 writes (observe/structured.h):
 //
 //   2026/11/21 03:15:00 [error] 123#124: *7 message, client: 1.2.3.4, server: x, request: "GET / HTTP/1.1", host: "h"
+//   time="2026-11-21T03:15:00.123456789Z" level=error msg=message http.request.remoteaddr=1.2.3.4 service=registry
 //
 // Ownership: an ErrorLog is a cheap handle on shared targets; copy it freely. Threading: every member may be called by
 // any thread. Errors: none; a line that cannot be written is dropped.
@@ -14,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "observe/log_file.h"
@@ -39,6 +41,12 @@ struct LogContext {
   std::string_view referrer;
 };
 
+// How lines are written. With a form of registry:2 each line has the fields, which are the user's.
+struct LineForm {
+  enum class Kind : std::uint8_t { Nginx, Text, Json, Logstash } kind = Kind::Nginx;
+  std::vector<std::pair<std::string, std::string>> fields = {};
+};
+
 class ErrorLog {
  public:
   struct Target {
@@ -52,7 +60,7 @@ class ErrorLog {
 
   // Without targets nothing is enabled.
   ErrorLog() = default;
-  explicit ErrorLog(const std::vector<Target>& targets);
+  explicit ErrorLog(const std::vector<Target>& targets, LineForm form = {});
 
   // Whether any target takes the level: one comparison, to be asked before a message is put together.
   bool enabled(Level level) const noexcept { return level >= least_ && logger_ != nullptr; }

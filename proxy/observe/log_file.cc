@@ -9,8 +9,20 @@ namespace caisson::observe {
 
 namespace {
 
+// Standard output can be what cannot be opened anew: a socket (systemd's journal), another user's terminal or pipe
+// (containers). Then the descriptor that is there serves.
+int standard_stream(const std::string& path) {
+  return path == "/dev/stdout" ? STDOUT_FILENO : path == "/dev/stderr" ? STDERR_FILENO : -1;
+}
+
 Fd open_for_appending(const std::string& path) {
-  return Fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644));
+  Fd file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644));
+  const int stream = file ? -1 : standard_stream(path);
+  if (stream < 0) return file;
+  const int why = errno;
+  file.reset(::fcntl(stream, F_DUPFD_CLOEXEC, 0));
+  if (!file) errno = why;
+  return file;
 }
 
 Error cannot_open(const std::string& path) { return system_error(errno, "open() \"" + path + '"'); }

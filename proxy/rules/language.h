@@ -63,6 +63,8 @@ class Language {
   void add_access_check(std::unique_ptr<AccessCheck> check) { access_checks_.push_back(std::move(check)); }
   void add_response_stage(std::unique_ptr<ResponseStage> stage) { response_stages_.push_back(std::move(stage)); }
 
+  void add_observer(std::unique_ptr<RequestObserver> observer) { observers_.push_back(std::move(observer)); }
+
   // The meanings of a name, which may differ by block ("server" in http and in upstream).
   std::vector<const DirectiveSpec*> find(std::string_view name) const;
   // What is said of a name that is refused, or null.
@@ -76,6 +78,7 @@ class Language {
   const std::vector<std::unique_ptr<PreaccessStep>>& preaccess_steps() const noexcept { return preaccess_steps_; }
   const std::vector<std::unique_ptr<AccessCheck>>& access_checks() const noexcept { return access_checks_; }
   const std::vector<std::unique_ptr<ResponseStage>>& response_stages() const noexcept { return response_stages_; }
+  const std::vector<std::unique_ptr<RequestObserver>>& observers() const noexcept { return observers_; }
 
  private:
   friend class Loader;
@@ -91,6 +94,7 @@ class Language {
   std::vector<std::unique_ptr<PreaccessStep>> preaccess_steps_;
   std::vector<std::unique_ptr<AccessCheck>> access_checks_;
   std::vector<std::unique_ptr<ResponseStage>> response_stages_;
+  std::vector<std::unique_ptr<RequestObserver>> observers_;
 };
 
 }  // namespace caisson::rules

@@ -29,6 +29,7 @@ Loader::Loaded Loader::load(config::Parsed parsed) {
   settings_ = std::make_unique<Settings>(language_);
   level_ = &settings_->root;
   for (config::ParseError& error : parsed.errors) errors_.push_back({error.order, std::move(error)});
+  settings_->warnings = std::move(parsed.warnings);
   for (const config::Directive& directive : parsed.directives) apply(directive);
   for (const auto& [kind, hook] : language_.block_ends_) {
     if (kind != Main) continue;

@@ -26,6 +26,7 @@ namespace caisson::observe {
 class ConnectionCounts;
 class LogFile;
 class LogFiles;
+class Metrics;
 }  // namespace caisson::observe
 
 namespace caisson::rules {
@@ -44,7 +45,8 @@ struct Services {
   async::BlockingPool* hashes = nullptr;  // password hashing
   async::BlockingPool* names = nullptr;   // name resolution
   const observe::ConnectionCounts* connections = nullptr;
-  observe::LogFiles* logs = nullptr;  // the open logs; null: log directives are checked only
+  observe::LogFiles* logs = nullptr;    // the open logs; null: log directives are checked only
+  observe::Metrics* metrics = nullptr;  // what Prometheus gets to read
 };
 
 // A loaded configuration.
@@ -65,7 +67,7 @@ class Loader {
   Loader(const Language& language, config::Source& files, Paths paths, Services services);
 
   // Loads a whole configuration. Errors are complete and in the order of the text; the settings are null when there is
-  // one. `parsed` brings its own.
+  // one. `parsed` brings its own, and its warnings.
   struct Loaded {
     std::unique_ptr<Settings> settings;
     std::vector<Error> errors;

@@ -78,6 +78,14 @@ class ResponseStage {
   virtual void edit(RequestState& state, http::ResponseHead& head) const = 0;
 };
 
+// Looks on from the choice of the server to the last byte of the answer: for measuring.
+class RequestObserver {
+ public:
+  virtual ~RequestObserver() = default;
+  virtual void begins(RequestState& state) const = 0;
+  virtual void ends(RequestState& state) const = 0;
+};
+
 // What answers in a location: set by proxy_pass and its like. An `if` inside a location takes the location's.
 struct Content {
   std::shared_ptr<http::Handler> handler;
@@ -113,10 +121,12 @@ struct AbsoluteRedirect {
   void inherit(const AbsoluteRedirect& outer) { rules::inherit(on, outer.on); }
 };
 
-// A content handler that may stand in front of the embedded registry.
+// What the embedded registry, or a handler in front of it, says of itself.
 class RegistryFront {
  public:
   virtual bool leads_to_registry() const noexcept = 0;
+  // The accesses that a request needs, as the detail of a registry's 401: JSON, "" when nobody can say.
+  virtual std::string wanted_accesses(const RequestState& state) const = 0;
 
  protected:
   ~RegistryFront() = default;

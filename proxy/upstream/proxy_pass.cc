@@ -95,6 +95,11 @@ Result<void> ProxyPass::bind_tls(bool tls) {
   return {};
 }
 
+std::string ProxyPass::wanted_accesses(const rules::RequestState& state) const {
+  const auto* inside = fixed_ ? dynamic_cast<const rules::RegistryFront*>(fixed_->backend.get()) : nullptr;
+  return inside != nullptr ? inside->wanted_accesses(state) : std::string();
+}
+
 // ngx_http_proxy_merge_loc_conf
 void ProxyPass::make_default_redirect() {
   const std::string& url = url_.source();

@@ -34,6 +34,7 @@ class ProxyPass final : public http::Handler, public rules::RegistryFront {
 
   // After bind(). One with variables does not say.
   bool leads_to_registry() const noexcept override { return embedded_; }
+  std::string wanted_accesses(const rules::RequestState& state) const override;
 
   const config::SourcePos& at() const noexcept { return at_; }
   const rules::Level& level() const noexcept { return level_; }

@@ -2,8 +2,10 @@
 
 #include "base/text.h"
 #include "registry/api/blobs.h"
+#include "registry/api/front.h"
 #include "registry/api/listings.h"
 #include "registry/api/manifests.h"
+#include "registry/api/metrics.h"
 #include "registry/api/referrers.h"
 #include "registry/api/request.h"
 #include "registry/api/uploads.h"
@@ -62,14 +64,20 @@ Operation operation_for(Route::Kind kind, std::string_view method) noexcept {
 
 }  // namespace
 
-Result<void> Api::open(ApiSettings settings, observe::ErrorLog log) {
+Result<void> Api::open(ApiSettings settings, observe::ErrorLog log, std::shared_ptr<Metrics> metrics) {
+  if (settings.make_root) {
+    if (auto made = store::FilesystemDriver::make_root(settings.root); !made.ok()) return made;
+  }
   auto driver = store::FilesystemDriver::open_root(settings.root);
   if (!driver.ok()) return std::move(driver).error();
   if (!settings.read_only) {
     if (auto writable = driver.value()->probe_writable(); !writable.ok()) return writable;
   }
   settings_ = std::move(settings);
-  store_ = std::make_unique<store::Store>(std::move(driver).value(), log);
+  metrics_ = std::move(metrics);
+  std::unique_ptr<store::Driver> storage = std::move(driver).value();
+  if (metrics_) storage = store::measured(std::move(storage), metrics_->storage());
+  store_ = std::make_unique<store::Store>(std::move(storage), log);
   if (settings_.purging.enabled && !settings_.read_only) purger_.emplace(*store_, settings_.purging, std::move(log));
   return {};
 }
@@ -86,9 +94,13 @@ async::Task<std::optional<http::Answer>> Api::handle(http::Exchange& exchange) {
   co_return std::nullopt;
 }
 
+std::string Api::wanted_accesses(const rules::RequestState& state) const {
+  return registry::wanted_accesses(state, find_route_behind(settings_.prefix, state.path));
+}
+
 async::Task<void> Api::serve(http::Exchange& exchange) {
   const http::RequestHead& request = exchange.request();
-  const Route route = find_route(request.target.path);
+  const Route route = find_route_behind(settings_.prefix, request.target.path);
   if (route.kind == Route::Kind::Unknown) co_return co_await answer(exchange, refusal(Code::NameInvalid));
 
   const std::string_view allowed = allowed_methods(route.kind);
@@ -112,13 +124,13 @@ async::Task<void> Api::serve(http::Exchange& exchange) {
     }
     case Route::Kind::VersionBare: {
       http::ResponseHead head = api_head(301);
-      head.headers.add("Location", "/v2/");
+      head.headers.add("Location", settings_.prefix + "/v2/");
       co_return co_await answer(exchange, std::move(head));
     }
     case Route::Kind::Version:
       co_return co_await answer(exchange, api_head(200), "{}");
     case Route::Kind::Catalog:
-      co_return co_await list_catalog(exchange, *store_, *disk_, settings_.catalog_most);
+      co_return co_await list_catalog(exchange, *store_, *disk_, settings_);
     default:
       co_return co_await serve_repository(exchange, route);
   }

@@ -17,20 +17,27 @@
 #include "registry/api/route.h"
 #include "registry/api/settings.h"
 #include "registry/store/store.h"
+#include "rules/phases.h"
 
 namespace caisson::registry {
 
-class Api final : public http::Handler {
+class Metrics;
+
+class Api final : public http::Handler, public rules::RegistryFront {
  public:
   // `disk` outlives this; it runs every call into the store.
   explicit Api(async::BlockingPool* disk) : disk_(disk) {}
 
   // Opens the folder, by the process that is going to serve and with its rights: NotFound, or ReadOnly where it could
   // not write.
-  Result<void> open(ApiSettings settings, observe::ErrorLog log);
+  // `metrics` may be null.
+  Result<void> open(ApiSettings settings, observe::ErrorLog log, std::shared_ptr<Metrics> metrics = nullptr);
 
   // REQUIRES: open() succeeded. Always answers itself.
   async::Task<std::optional<http::Answer>> handle(http::Exchange& exchange) override;
+
+  bool leads_to_registry() const noexcept override { return true; }
+  std::string wanted_accesses(const rules::RequestState& state) const override;
 
  private:
   async::Task<void> serve(http::Exchange& exchange);
@@ -38,6 +45,7 @@ class Api final : public http::Handler {
 
   async::BlockingPool* disk_;
   ApiSettings settings_;
+  std::shared_ptr<Metrics> metrics_;  // the store's driver counts there
   std::unique_ptr<store::Store> store_;
   ReferrerIndex referrers_;
   std::optional<Purger> purger_;

@@ -53,14 +53,15 @@ async::Task<void> list_tags(Request& request) {
     co_return co_await answer_failure(request.exchange, page.error(), std::move(unknown));
   }
   http::ResponseHead head = api_head(200);
-  add_link(head.headers, "/v2/" + name + "/tags/list", page.value(), limit);
+  add_link(head.headers, request.settings.prefix + "/v2/" + name + "/tags/list", page.value(), limit);
   std::string body = R"({"name":)" + json_string(name) + R"(,"tags":)" + json_list(page.value().names) + "}\n";
   co_await answer(request.exchange, std::move(head), std::move(body));
 }
 
 async::Task<void> list_catalog(http::Exchange& exchange, const store::Store& store, async::BlockingPool& disk,
-                               std::size_t most) {
+                               const ApiSettings& settings) {
   const std::string& args = exchange.request().target.args;
+  const std::size_t most = settings.catalog_most;
   const std::size_t usual = std::min(kCatalogDefault, most);
   std::size_t limit = usual;
   if (const auto n = query_value(args, "n")) {
@@ -73,7 +74,7 @@ async::Task<void> list_catalog(http::Exchange& exchange, const store::Store& sto
   const auto page = co_await disk.run([&] { return store.catalog(after, limit); });
   if (!page.ok()) co_return co_await answer_fault(exchange, page.error());
   http::ResponseHead head = api_head(200);
-  add_link(head.headers, "/v2/_catalog", page.value(), limit);
+  add_link(head.headers, settings.prefix + "/v2/_catalog", page.value(), limit);
   std::string body = R"({"repositories":)" + json_list(page.value().names) + "}\n";
   co_await answer(exchange, std::move(head), std::move(body));
 }

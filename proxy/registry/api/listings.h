@@ -7,6 +7,6 @@ namespace caisson::registry {
 
 async::Task<void> list_tags(Request& request);
 async::Task<void> list_catalog(http::Exchange& exchange, const store::Store& store, async::BlockingPool& disk,
-                               std::size_t most);
+                               const ApiSettings& settings);
 
 }  // namespace caisson::registry

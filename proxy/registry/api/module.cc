@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "registry/api/api.h"
+#include "registry/api/front.h"
 #include "rules/loader.h"
 #include "rules/phases.h"
 #include "rules/request_log.h"
@@ -37,6 +38,8 @@ struct RegistrySettings {
   std::optional<bool> automatic_mount;
   std::optional<std::string> public_url;
   std::optional<bool> relative_urls;
+  std::optional<bool> forwarded;
+  std::optional<bool> make_folder;
 };
 
 ApiSettings api_settings(const RegistrySettings& said, std::string root) {
@@ -59,6 +62,8 @@ ApiSettings api_settings(const RegistrySettings& said, std::string root) {
   take(settings.automatic_mount, said.automatic_mount);
   take(settings.public_url, said.public_url);
   take(settings.relative_urls, said.relative_urls);
+  take(settings.forwarded, said.forwarded);
+  take(settings.make_root, said.make_folder);
   return settings;
 }
 
@@ -83,13 +88,17 @@ Result<void> apply_registry(rules::Loader& loader, const config::Directive& dire
   settings.folder = directive;
   const auto api = std::make_shared<Api>(loader.services().disk);
   loader.level().own<rules::EmbeddedUpstream>().handler = api;
-  loader.at_start([api, &settings, &root = loader.root(), folder = loader.from_prefix(directive.args[0])] {
-    const auto& log = root.get<rules::ErrorLogSettings>().log;
-    auto opened = api->open(api_settings(settings, folder), log.value_or(observe::ErrorLog()));
-    if (opened.ok()) return opened;
-    return Result<void>(config::config_error(*settings.folder, "cannot use its folder: " + opened.error().what,
-                                             mending(folder, opened.error().code)));
-  });
+  loader.at_start(
+      [api, &settings, &level = loader.level(), &root = loader.root(), folder = loader.from_prefix(directive.args[0])] {
+        const auto& log = root.get<rules::ErrorLogSettings>().log;
+        ApiSettings complete = api_settings(settings, folder);
+        const FrontSettings& front = level.get<FrontSettings>();
+        complete.prefix = front.prefix.value_or("");
+        auto opened = api->open(std::move(complete), log.value_or(observe::ErrorLog()), front.metrics);
+        if (opened.ok()) return opened;
+        return Result<void>(config::config_error(*settings.folder, "cannot use its folder: " + opened.error().what,
+                                                 mending(folder, opened.error().code)));
+      });
   return {};
 }
 
@@ -156,11 +165,15 @@ constexpr std::array kDirectives{
     rules::DirectiveSpec{"registry_public_url", rules::Upstream, 1, 1, kNoBlock, set_public_url},
     rules::DirectiveSpec{"registry_relative_urls", rules::Upstream, 1, 1, kNoBlock,
                          &rules::set_flag<&RegistrySettings::relative_urls>},
+    rules::DirectiveSpec{"registry_forwarded", rules::Upstream, 1, 1, kNoBlock,
+                         &rules::set_flag<&RegistrySettings::forwarded>},
+    rules::DirectiveSpec{"registry_make_folder", rules::Upstream, 1, 1, kNoBlock,
+                         &rules::set_flag<&RegistrySettings::make_folder>},
 };
 
 // The option of a registry that the block gives although it has none; "" when there is none.
 std::string_view option_of(const RegistrySettings& said) {
-  const std::array<std::pair<bool, std::string_view>, 14> given{{
+  const std::array<std::pair<bool, std::string_view>, 16> given{{
       {said.delete_enabled.has_value(), "registry_delete"},
       {said.read_only.has_value(), "registry_read_only"},
       {said.purging.has_value(), "registry_upload_purging"},
@@ -175,6 +188,8 @@ std::string_view option_of(const RegistrySettings& said) {
       {said.automatic_mount.has_value(), "registry_automatic_mount"},
       {said.public_url.has_value(), "registry_public_url"},
       {said.relative_urls.has_value(), "registry_relative_urls"},
+      {said.forwarded.has_value(), "registry_forwarded"},
+      {said.make_folder.has_value(), "registry_make_folder"},
   }};
   const auto found = std::find_if(given.begin(), given.end(), [](const auto& option) { return option.first; });
   return found == given.end() ? std::string_view() : found->second;
@@ -192,6 +207,7 @@ Result<void> check_block(rules::Loader&, rules::Level& level) {
 void describe(rules::Language& language) {
   language.add_directives(kDirectives);
   language.add_block_end(rules::Upstream, check_block);
+  describe_front(language);
 }
 
 }  // namespace caisson::registry

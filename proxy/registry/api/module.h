@@ -16,6 +16,11 @@
 //                                       by which whoever may push learns what others have; off
 //     registry_public_url URL;          scheme, host and port that every Location begins with, instead of the client's
 //     registry_relative_urls on | off;  a Location is a path alone; off
+//     registry_forwarded on | off;      a Location has the scheme and host of Forwarded or X-Forwarded-Proto and -Host,
+//                                       whoever sent them, as registry:2's; off
+//     registry_make_folder on | off;    DIR is made when it is not there; off
+//
+// What stands outside of upstream is in registry/api/front.h.
 #pragma once
 
 #include "rules/language.h"

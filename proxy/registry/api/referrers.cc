@@ -119,8 +119,8 @@ async::Task<void> list_referrers(Request& request) {
   head.headers.add("Content-Type", std::string(media::kOciIndex));
   if (artifact_type) head.headers.add("OCI-Filters-Applied", "artifactType");
   if (page.value().more) {
-    std::string next = "/v2/" + request.repository.name().str() + "/referrers/" + subject.value().str() +
-                       "?last=" + query_escaped(page.value().last);
+    std::string next = request.settings.prefix + "/v2/" + request.repository.name().str() + "/referrers/" +
+                       subject.value().str() + "?last=" + query_escaped(page.value().last);
     if (artifact_type) next += "&artifactType=" + query_escaped(*artifact_type);
     head.headers.add("Link", '<' + next + R"(>; rel="next")");
   }

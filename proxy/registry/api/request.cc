@@ -1,6 +1,7 @@
 #include "registry/api/request.h"
 
 #include "base/text.h"
+#include "registry/api/forwarded.h"
 #include "rules/request_log.h"
 
 namespace caisson::registry {
@@ -39,12 +40,15 @@ async::Task<void> answer_failure(http::Exchange& exchange, const Error& error, R
 }
 
 std::string location(const Request& request, std::string_view path) {
-  if (!request.settings.public_url.empty()) return request.settings.public_url + std::string(path);
-  if (request.settings.relative_urls) return std::string(path);
+  const ApiSettings& settings = request.settings;
+  const std::string complete = settings.prefix + std::string(path);
+  if (!settings.public_url.empty()) return settings.public_url + complete;
+  if (settings.relative_urls) return complete;
   const http::Exchange& exchange = request.exchange;
-  const std::string& host = exchange.client_host();
-  if (host.empty()) return std::string(path);
-  return std::string(exchange.client_scheme()) + "://" + host + std::string(path);
+  Origin origin{std::string(exchange.client_scheme()), exchange.client_host()};
+  if (settings.forwarded) origin = forwarded_origin(exchange.request().headers, std::move(origin));
+  if (origin.host.empty()) return complete;
+  return origin.scheme + "://" + origin.host + complete;
 }
 
 std::string blob_location(const Request& request, const store::Digest& digest) {

@@ -42,8 +42,8 @@ async::Task<void> answer_fault(http::Exchange& exchange, const Error& error);
 // The same, but what the storage does not have is answered as `absent`.
 async::Task<void> answer_failure(http::Exchange& exchange, const Error& error, Refusal absent);
 
-// `path` as a Location: under the scheme and host that the client used, as old clients want an absolute one, unless the
-// settings say otherwise.
+// `path`, which begins with "/v2/", as a Location: behind the prefix, under the scheme and host that the client used,
+// as old clients want an absolute one, unless the settings say otherwise.
 std::string location(const Request& request, std::string_view path);
 std::string blob_location(const Request& request, const store::Digest& digest);
 

@@ -37,6 +37,7 @@ struct UploadPurging {
 
 struct ApiSettings {
   std::string root = {};            // the folder that registry:2 calls rootdirectory
+  bool make_root = false;           // makes the folder when it is not there
   bool delete_enabled = false;      // storage.delete.enabled
   bool read_only = false;           // storage.maintenance.readonly.enabled
   UploadPurging purging = {};       // storage.maintenance.uploadpurging; not while read_only
@@ -47,6 +48,8 @@ struct ApiSettings {
   bool automatic_mount = false;
   std::string public_url = {};  // http.host: "https://name:port", the start of every Location; "": as the client said
   bool relative_urls = false;   // http.relativeurls: a Location is a path alone, unless public_url is set
+  bool forwarded = false;       // Forwarded and X-Forwarded-* say where the client is, whoever sent them
+  std::string prefix = {};      // http.prefix: "/reg", which all paths begin with; "": none
 };
 
 }  // namespace caisson::registry

@@ -67,6 +67,17 @@ Result<std::unique_ptr<FilesystemDriver>> FilesystemDriver::open_root(const std:
   return std::unique_ptr<FilesystemDriver>(new FilesystemDriver(std::move(folder)));
 }
 
+Result<void> FilesystemDriver::make_root(const std::string& root) {
+  const Fd top(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!top) return system_error(errno, "open folder \"/\"");
+  struct stat found {};
+  if (::stat(root.c_str(), &found) == 0) return {};
+  const std::size_t first = root.find_first_not_of('/');
+  const std::size_t last = root.find_last_not_of('/');
+  if (first == std::string::npos) return {};
+  return Folders(top).make_durable(root.substr(first, last + 1 - first));
+}
+
 Result<void> FilesystemDriver::probe_writable() const {
   // A volume that another user's registry wrote may have a root that is ours and folders that are not.
   for (const std::string& folder : {std::string("."), Layout::blobs().path(), Layout::repositories().path()}) {

@@ -22,6 +22,9 @@ class FilesystemDriver final : public Driver {
   // Opens `root`, which must exist. NotFound when it does not.
   static Result<std::unique_ptr<FilesystemDriver>> open_root(const std::string& root);
 
+  // Makes the folder, and what is missing above it, durably. Success when it is there.
+  static Result<void> make_root(const std::string& root);
+
   // Whether this process can write where uploads and pushes begin: makes and removes a file in the root and in those
   // folders of the layout that are there already.
   Result<void> probe_writable() const;
