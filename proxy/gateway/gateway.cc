@@ -1,6 +1,5 @@
 #include "gateway/gateway.h"
 
-#include <algorithm>
 #include <exception>
 #include <utility>
 

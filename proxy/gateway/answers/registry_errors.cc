@@ -38,10 +38,14 @@ constexpr std::array descriptions = {
     Description{504, "UNAVAILABLE", "the registry behind this server did not answer in time"},
 };
 
+const rules::RegistryFront* front_of(const rules::RequestState& state) {
+  return dynamic_cast<const rules::RegistryFront*>(state.settings<rules::Content>().handler.get());
+}
+
 bool speaks_as_registry(const rules::RequestState& state) {
   const auto& on = state.settings<RegistryErrors>().on;
   if (on && !*on) return false;
-  const auto* content = dynamic_cast<const rules::RegistryFront*>(state.settings<rules::Content>().handler.get());
+  const auto* content = front_of(state);
   if (content != nullptr && content->leads_to_registry()) return true;
   return on && (state.path == "/v2" || state.path.starts_with("/v2/"));
 }
@@ -59,6 +63,11 @@ std::optional<std::string> registry_error_body(const rules::RequestState& state,
   body += '"';
   if (status == 413) {
     body += R"(,"detail":{"client_max_body_size":)" + std::to_string(state.settings<CoreSettings>().max_body()) + '}';
+  }
+  if (status == 401) {
+    const auto* content = front_of(state);
+    const std::string accesses = content != nullptr ? content->wanted_accesses(state) : "";
+    if (!accesses.empty()) body += R"(,"detail":)" + accesses;
   }
   return body += "}]}\n";
 }

@@ -49,7 +49,7 @@ config::Parsed translate(const Call& call, config::Source& files) {
   const Values values = read_values(root, findings);
   check_version(values, call.config, findings);
   parsed.directives = compose(values, {call.config.empty() ? defaults_name : call.config, call.ipv6}, findings);
-  parsed.errors = std::move(findings.errors);
+  for (Error& error : findings.errors) parsed.errors.emplace_back(std::move(error));
   parsed.warnings = std::move(findings.warnings);
   // Half a configuration would only bring errors that follow from those.
   if (!parsed.errors.empty()) parsed.directives.clear();
