@@ -425,6 +425,7 @@ async::Task<void> Gateway::render(RequestState& state, Answer answer) const {
     if (auto json = registry_error_body(state, head.status)) {
       body = std::move(*json);
       head.headers.set("Content-Type", "application/json; charset=utf-8");
+      head.headers.set("X-Content-Type-Options", "nosniff");
       if (!head.headers.has(registry_version_header)) {
         head.headers.add(std::string(registry_version_header), "registry/2.0");
       }
