@@ -14,8 +14,12 @@ using gateway::VirtualHost;
 
 namespace {
 
-bool takes_tls(const VirtualHost& host) {
-  return std::any_of(host.listens.begin(), host.listens.end(), [](const auto& listen) { return listen.options.ssl; });
+// "ssl" on one listen of an address stands for all servers there.
+bool takes_tls(const VirtualHost& host, const gateway::VirtualHosts& hosts) {
+  return std::any_of(hosts.endpoints().begin(), hosts.endpoints().end(), [&](const Endpoint& endpoint) {
+    return endpoint.options.ssl &&
+           std::find(endpoint.hosts.begin(), endpoint.hosts.end(), &host) != endpoint.hosts.end();
+  });
 }
 
 const config::SourcePos& place_of_listen(const VirtualHost& host) {
@@ -149,7 +153,7 @@ bool is_readable(const VirtualHost& host) {
 TlsFindings check_tls(const gateway::VirtualHosts& hosts) {
   TlsFindings findings;
   for (const auto& host : hosts.hosts()) {
-    if (!takes_tls(*host)) continue;
+    if (!takes_tls(*host, hosts)) continue;
     const bool has_none = !host->level->get<TlsSettings>().certificates;
     if (has_none && !needs_certificate(*host, hosts)) continue;
     if (Result<void> pairs = check_pairs(*host); !pairs.ok()) {
@@ -182,7 +186,7 @@ std::vector<std::shared_ptr<const tls::ServerHosts>> make_tls_hosts(
     const std::shared_ptr<const gateway::VirtualHosts>& hosts, const TlsShared& shared) {
   auto contexts = std::make_shared<std::map<const VirtualHost*, std::shared_ptr<const tls::ServerContext>>>();
   for (const auto& host : hosts->hosts()) {
-    if (!takes_tls(*host) || (!host->level->get<TlsSettings>().certificates && !rejects(*host))) continue;
+    if (!takes_tls(*host, *hosts) || (!host->level->get<TlsSettings>().certificates && !rejects(*host))) continue;
     Result<tls::ServerContext> made = tls::ServerContext::make(parameters_of(*host, &shared));
     if (made.ok()) (*contexts)[host.get()] = std::make_shared<tls::ServerContext>(std::move(made).value());
   }

@@ -217,11 +217,6 @@ TEST_CASE("access_log to syslog sends one datagram a request") {
   CHECK(message.ends_with(" gate: /hello"));
 }
 
-TEST_CASE("error pages that lead to errors end in a 500 after ten of them") {
-  Gate gate("recursive_error_pages on; server { location / { error_page 404 /again; return 404; } }");
-  CHECK(gate.status("/") == 500);
-}
-
 TEST_CASE("a header stage sees in $sent_http_* what was added before it") {
   Gate gate("server { location / { add_header X-A one; add_header X-B $sent_http_x_a; return 200 text; } }");
   CHECK(header(gate.ask({"GET", "/"}), "X-B") == "one");
