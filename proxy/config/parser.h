@@ -19,9 +19,9 @@ struct ParseError : Error {
 };
 
 struct Parsed {
-  std::vector<Directive> directives;  // what could be read, also when there are errors
-  std::vector<ParseError> errors;     // in the order of the text; each in nginx's words
-  unsigned next_order = 2;            // for what is read after this
+  std::vector<Directive> directives;       // what could be read, also when there are errors
+  std::vector<ParseError> errors;          // in the order of the text; each in nginx's words
+  unsigned next_order = 2;                 // for what is read after this
   std::vector<std::string> warnings = {};  // complete with their places
 };
 

@@ -50,12 +50,15 @@ Result<TlsSettings::File> read_pem(Loader& loader, const Directive& d, std::stri
   if (d.args[0].starts_with(in_place)) return TlsSettings::File{"data:", d.args[0].substr(in_place.size()), d.at};
   file.path = loader.from_conf(d.args[0]);
   file.at = d.at;
-  Result<std::string> content = loader.files().read(file.path);
-  if (!content.ok()) {
-    return config::error_at(d.at,
-                            "cannot load " + std::string(what) + " \"" + file.path + "\": " + content.error().what);
+  for (const std::string& arg : d.args) {
+    const std::string path = loader.from_conf(arg);
+    Result<std::string> content = loader.files().read(path);
+    if (!content.ok()) {
+      return config::error_at(d.at, "cannot load " + std::string(what) + " \"" + path + "\": " + content.error().what);
+    }
+    file.content += content.value();
+    if (d.args.size() > 1) file.content += '\n';
   }
-  file.content = std::move(content).value();
   return file;
 }
 
@@ -203,7 +206,9 @@ constexpr std::array directives = {
     DirectiveSpec{"ssl_session_tickets", http_server, 1, 1, none, &rules::set_flag<&TlsSettings::session_tickets>},
     DirectiveSpec{"ssl_verify_client", http_server, 1, 1, none, &set_verify_client},
     DirectiveSpec{"ssl_verify_depth", http_server, 1, 1, none, &rules::set_number<&TlsSettings::verify_depth>},
-    DirectiveSpec{"ssl_client_certificate", http_server, 1, 1, none, &set_pem<&TlsSettings::client_certificate>},
+    // several files, beyond nginx: registry:2's clientcas is a list
+    DirectiveSpec{"ssl_client_certificate", http_server, 1, rules::any_number, none,
+                  &set_pem<&TlsSettings::client_certificate>},
     DirectiveSpec{"ssl_trusted_certificate", http_server, 1, 1, none, &set_pem<&TlsSettings::trusted_certificate>},
     DirectiveSpec{"ssl_crl", http_server, 1, 1, none, &set_pem<&TlsSettings::crl>},
     DirectiveSpec{"ssl_ocsp", http_server, 1, 1, none, &refuse_ocsp},

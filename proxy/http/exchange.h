@@ -66,6 +66,7 @@ struct ConnectionInfo {
   bool tls_session_reused = false;
   std::string tls_server_name;                                  // SNI, lower case
   std::shared_ptr<const ClientCertificate> client_certificate;  // null: none was shown
+  int descriptor = -1;       // of its socket, for $tcpinfo_rtt and its like; -1: none
   bool pipelined = false;    // $pipe: this request came before the last response had left
   std::size_t listener = 0;  // which listening socket: an index into the settings' list
 };

@@ -117,10 +117,10 @@ class HealthGate final : public rules::AccessCheck {
   }
   async::Task<rules::AccessVerdict> judge(rules::RequestState&) override {
     // registry:2's words
-    co_return rules::AccessVerdict::refused(json_answer(
-        503, R"({"errors":[{"code":"UNAVAILABLE","message":"service unavailable",)"
-             R"("detail":"health check failed: please see /debug/health"}]})"
-             "\n"));
+    co_return rules::AccessVerdict::refused(
+        json_answer(503, R"({"errors":[{"code":"UNAVAILABLE","message":"service unavailable",)"
+                         R"("detail":"health check failed: please see /debug/health"}]})"
+                         "\n"));
   }
 };
 

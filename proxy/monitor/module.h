@@ -5,9 +5,9 @@
 //     health_check NAME http URL               fails while a HEAD brings another status
 //     health_check NAME tcp HOST:PORT          fails while it takes no connection
 //         [interval=10s] [threshold=1] [timeout=10s] [status=200] [header="Name: value"]...;       at http
-//     health_gate on | off;      while a check fails, every request is answered with 503; off. At http, server, location
-//     health_status;             answers with what fails, as JSON: 200 {} or 503 {"NAME": "reason"}. In a location
-//     prometheus_metrics;        answers with all that is counted, as Prometheus reads it. In a location
+//     health_gate on | off;      while a check fails, every request is answered with 503; off. At http, server,
+//     location health_status;             answers with what fails, as JSON: 200 {} or 503 {"NAME": "reason"}. In a
+//     location prometheus_metrics;        answers with all that is counted, as Prometheus reads it. In a location
 #pragma once
 
 #include "rules/language.h"

@@ -21,7 +21,7 @@ Probe no_file(std::string path);
 
 struct HttpProbe {
   std::string url;
-  unsigned status = 200;  // the one that is right, after redirects
+  unsigned status = 200;                  // the one that is right, after redirects
   std::vector<std::string> headers = {};  // "Name: value"
   std::chrono::milliseconds timeout{10'000};
 };

@@ -85,7 +85,8 @@ Ended run(std::vector<std::string> command, const std::vector<std::string>& envi
 
 }  // namespace
 
-TEST_CASE("variables alone serve a registry: in a folder that is made, by the user that started it, logging as registry:2") {
+TEST_CASE(
+    "variables alone serve a registry: in a folder that is made, by the user that started it, logging as registry:2") {
   Registry registry;
   registry.started();
   CHECK(registry.get("/").status == 200);
@@ -133,8 +134,8 @@ TEST_CASE("paths that registry:2 does not know are its plain 404") {
 }
 
 TEST_CASE("a prefix is before everything but the root, and in all that clients are sent to") {
-  Registry registry({}, std::string(usual) +
-                            "http: {addr: '127.0.0.1:PORT', prefix: /reg/, headers: {x-extra: [one, two]}}\n");
+  Registry registry(
+      {}, std::string(usual) + "http: {addr: '127.0.0.1:PORT', prefix: /reg/, headers: {x-extra: [one, two]}}\n");
   registry.started();
   CHECK(registry.get("/").status == 200);
   CHECK(registry.get("/v2/").status == 404);
@@ -256,15 +257,24 @@ TEST_CASE("Prometheus gets the numbers that dashboards for registry:2 ask for") 
     CHECK(('\n' + answer.body).find('\n' + line) != std::string::npos);
   };
   has("# TYPE registry_http_requests_total counter\n");
-  has(R"(registry_http_requests_total{code="200",handler="base",method="get"} 2)" "\n");
-  has(R"(registry_http_requests_total{code="200",handler="catalog",method="get"} 1)" "\n");
-  has(R"(registry_http_requests_total{code="202",handler="blob_upload",method="post"} 1)" "\n");
-  has(R"(registry_http_requests_total{code="404",handler="manifest",method="get"} 1)" "\n");
-  has(R"(registry_http_in_flight_requests{handler="base"} 0)" "\n");
-  has(R"(registry_http_request_duration_seconds_bucket{handler="base",method="get",le="+Inf"} 2)" "\n");
-  has(R"(registry_http_request_duration_seconds_count{handler="base",method="get"} 2)" "\n");
-  has(R"(registry_http_request_size_bytes_bucket{handler="base",le="1.048576e+06"} 2)" "\n");
-  has(R"(registry_http_response_size_bytes_sum{handler="base"} 4)" "\n");
+  has(R"(registry_http_requests_total{code="200",handler="base",method="get"} 2)"
+      "\n");
+  has(R"(registry_http_requests_total{code="200",handler="catalog",method="get"} 1)"
+      "\n");
+  has(R"(registry_http_requests_total{code="202",handler="blob_upload",method="post"} 1)"
+      "\n");
+  has(R"(registry_http_requests_total{code="404",handler="manifest",method="get"} 1)"
+      "\n");
+  has(R"(registry_http_in_flight_requests{handler="base"} 0)"
+      "\n");
+  has(R"(registry_http_request_duration_seconds_bucket{handler="base",method="get",le="+Inf"} 2)"
+      "\n");
+  has(R"(registry_http_request_duration_seconds_count{handler="base",method="get"} 2)"
+      "\n");
+  has(R"(registry_http_request_size_bytes_bucket{handler="base",le="1.048576e+06"} 2)"
+      "\n");
+  has(R"(registry_http_response_size_bytes_sum{handler="base"} 4)"
+      "\n");
   has(R"(registry_storage_action_seconds_bucket{action="Writer",driver="filesystem",le="0.005"} )");
   has("process_resident_memory_bytes ");
   CHECK(answer.body.find("go_") == std::string::npos);
@@ -282,8 +292,8 @@ TEST_CASE("with a drain time TERM lets a request end that is under way, and with
     const std::string most(4 << 20, 'x');
     client.send("PATCH " + path + " HTTP/1.1\r\nHost: reg.test:5000\r\nContent-Length: " +
                 std::to_string(most.size() + 5) + "\r\n\r\n" + most);
-    const std::string data = "data/registry/docker/registry/v2/repositories/a/_uploads/" +
-                             path.substr(path.rfind('/') + 1) + "/data";
+    const std::string data =
+        "data/registry/docker/registry/v2/repositories/a/_uploads/" + path.substr(path.rfind('/') + 1) + "/data";
     const auto under_way = [&] {
       std::error_code none;
       return std::filesystem::file_size(registry.folder.path(data), none) > 0;
@@ -360,9 +370,9 @@ TEST_CASE("a configuration that cannot be served ends the start with 1, and all 
 
 TEST_CASE("-t reads the configuration and ends") {
   TemporaryFolder folder;
-  const std::string file = folder.write(
-      "config.yml", "version: 0.1\nstorage: {filesystem: {rootdirectory: " + folder.path("data") +
-                        "}}\nhttp: {addr: '127.0.0.1:" + std::to_string(free_port()) + "'}\n");
+  const std::string file =
+      folder.write("config.yml", "version: 0.1\nstorage: {filesystem: {rootdirectory: " + folder.path("data") +
+                                     "}}\nhttp: {addr: '127.0.0.1:" + std::to_string(free_port()) + "'}\n");
   const Ended ended = run({binary(), "registry", "serve", "-t", file});
   CHECK(ended.status == 0);
   CHECK(ended.errors.find("test is successful") != std::string::npos);

@@ -21,7 +21,7 @@ class Metrics;
 
 struct FrontSettings {
   std::optional<std::string> prefix;  // "/reg", without the slash at the end
-  std::shared_ptr<Metrics> metrics;  // null: nothing is counted
+  std::shared_ptr<Metrics> metrics;   // null: nothing is counted
 
   void inherit(const FrontSettings& outer) {
     rules::inherit(prefix, outer.prefix);
@@ -32,8 +32,8 @@ struct FrontSettings {
 // The route of a path behind the prefix; Unknown when it does not begin so. "/" is alive whatever the prefix.
 Route find_route_behind(std::string_view prefix, std::string_view path) noexcept;
 
-// The accesses that a request needs, as registry:2 lists them for a client that has none (registry contract, section 7):
-// JSON.
+// The accesses that a request needs, as registry:2 lists them for a client that has none (registry contract, section
+// 7): JSON.
 std::string wanted_accesses(const rules::RequestState& state, const Route& route);
 
 void describe_front(rules::Language& language);

@@ -23,9 +23,10 @@ constexpr auto size_bounds = [] {
 // registry:2's names, and one of its own for what registry:2 does not have.
 constexpr std::array<std::string_view, 8> handler_names = {"base",    "blob",     "blob_upload", "blob_upload_chunk",
                                                            "catalog", "manifest", "referrers",   "tags"};
-constexpr std::array<std::string_view, 8> method_names = {"delete", "get", "head", "options",
-                                                          "patch",  "post", "put", "unknown"};
-constexpr std::array<std::string_view, 7> methods_as_sent = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"};
+constexpr std::array<std::string_view, 8> method_names = {"delete", "get",  "head", "options",
+                                                          "patch",  "post", "put",  "unknown"};
+constexpr std::array<std::string_view, 7> methods_as_sent = {"DELETE", "GET",  "HEAD", "OPTIONS",
+                                                             "PATCH",  "POST", "PUT"};
 
 // What a request has to remember.
 struct Measured {
