@@ -37,6 +37,13 @@ constexpr std::size_t most_waiting_names = 1'024;
 Result<WorkerRights> rights_of(const gateway::ProcessSettings& process, Invocation::Face face,
                                std::vector<std::string>& warnings) {
   WorkerRights rights{{}, process.worker_rlimit_nofile};
+  // As nginx, which complains and goes on with as many as there are.
+  if (rights.descriptors) {
+    if (Result<void> allowed = may_have_descriptors(*rights.descriptors); !allowed.ok()) {
+      warnings.push_back(allowed.error().what);
+      rights.descriptors.reset();
+    }
+  }
   // registry:2 keeps the user that started it: volumes often belong to root.
   if (face == Invocation::Face::Registry) return rights;
   if (::geteuid() != 0) {

@@ -29,6 +29,17 @@ Result<Identity> find_identity(const std::string& user, const std::string& group
   return identity;
 }
 
+Result<void> may_have_descriptors(std::uint64_t number) {
+  rlimit now{};
+  if (::getrlimit(RLIMIT_NOFILE, &now) != 0 || number <= now.rlim_max) return {};
+  const rlimit raised{now.rlim_cur, number};
+  if (::setrlimit(RLIMIT_NOFILE, &raised) != 0) {
+    return system_error(errno, "setrlimit(RLIMIT_NOFILE, " + std::to_string(number) + ')');
+  }
+  ::setrlimit(RLIMIT_NOFILE, &now);
+  return {};
+}
+
 Result<void> become(const WorkerRights& rights) {
   if (rights.descriptors) {
     const rlimit limit{*rights.descriptors, *rights.descriptors};

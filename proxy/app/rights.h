@@ -27,6 +27,9 @@ struct WorkerRights {
 // Looks the user up; an empty group is the user's own. The error is nginx's: `getpwnam("x") failed`.
 Result<Identity> find_identity(const std::string& user, const std::string& group);
 
+// Whether this process may have so many descriptors; the error is nginx's. In a container it may often not.
+Result<void> may_have_descriptors(std::uint64_t number);
+
 // Takes the rights over, for good: what is given up cannot be got back, also not by a set-user-id program.
 Result<void> become(const WorkerRights& rights);
 
