@@ -43,7 +43,7 @@ std::optional<Parts> split(std::string_view text) {
     if (!rest.empty() && rest.front() != ':') return std::nullopt;
     return Parts{text.substr(1, end - 1), rest.empty() ? std::optional<std::string_view>() : rest.substr(1)};
   }
-  if (const std::size_t colon = text.rfind(':'); colon != std::string_view::npos) {
+  if (const std::size_t colon = text.find(':'); colon != std::string_view::npos) {
     return Parts{text.substr(0, colon), text.substr(colon + 1)};
   }
   const bool only_port = !text.empty() && text.find_first_not_of("0123456789-") == std::string_view::npos;
@@ -99,9 +99,9 @@ Result<std::vector<ListenAddress>> listen_addresses(const Directive& d) {
   }
   const auto parts = split(text);
   if (!parts) return wrong(d, "invalid host");
-  if (parts->host.empty()) return wrong(d, "no host");
   const auto ports = parts->port ? parse_ports(*parts->port) : Ports{usual_port, usual_port};
   if (!ports) return wrong(d, "invalid port");
+  if (parts->host.empty()) return wrong(d, "no host");
   if (ports->first > ports->last) return wrong(d, "invalid port range");
   const std::vector<std::string> hosts = numeric_hosts(parts->host);
   if (hosts.empty()) return wrong(d, "host not found");

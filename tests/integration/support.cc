@@ -225,7 +225,10 @@ std::string binary() {
   return chosen != nullptr ? chosen : CAISSON_BINARY;
 }
 
-Server::Server(std::string main, std::string http) { configure(http, main); }
+Server::Server(std::string main, std::string http) {
+  std::filesystem::create_directory(folder_.path("logs"));  // where access logs go when the configuration says nothing
+  configure(http, main);
+}
 
 Server::~Server() {
   if (!master_) return;
@@ -241,9 +244,11 @@ Server::~Server() {
 }
 
 void Server::configure(std::string_view http, std::string_view main) const {
+  // "off" at a level is off, whatever else stands there.
+  const bool has_own_log = http.find("access_log") != std::string_view::npos;
   folder_.write("nginx.conf", "daemon off;\npid " + folder_.path("pid") + ";\nerror_log " + folder_.path("error.log") +
-                                  " info;\nevents {}\n" + std::string(main) + "\nhttp {\n  access_log off;\n" +
-                                  std::string(http) + "\n}\n");
+                                  " info;\nevents {}\n" + std::string(main) + "\nhttp {\n" +
+                                  (has_own_log ? "" : "  access_log off;") + "\n" + std::string(http) + "\n}\n");
 }
 
 std::vector<std::string> Server::command() const {
