@@ -21,6 +21,7 @@
 #include <utility>
 
 #include "async/cancel.h"
+#include "async/frames.h"
 
 namespace caisson::async {
 
@@ -35,6 +36,9 @@ struct PromiseBase {
   std::coroutine_handle<> parent;
   CancelScope* scope = nullptr;
   State state = State::Running;
+
+  static void* operator new(std::size_t size) { return allocate_frame(size); }
+  static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
 
   std::suspend_always initial_suspend() const noexcept { return {}; }
 

@@ -15,10 +15,16 @@ example() {
   if [[ $backend == embedded ]]; then sed -i "s|server 127.0.0.1:1;|registry $data;|" "$work/conf.d/registry.conf"; fi
 }
 
-nginx_401='<html>
+# Ours in front of the registry inside is a registry's.
+our_401='<html>
 <head><title>401 Authorization Required</title></head>
 <body>
 <center><h1>401 Authorization Required</h1></center>'
+our_type=text/html
+if [[ $backend == embedded ]]; then
+  our_401='{"errors":[{"code":"UNAUTHORIZED"'
+  our_type='application/json; charset=utf-8'
+fi
 
 expect_registry() { # what a registry says to whom it lets in
   expect_equal "status" 200 "$http_status"
@@ -31,8 +37,8 @@ expect_challenge() {
   expect_equal "status" 401 "$http_status"
   expect_equal "challenge" 'Basic realm="registry.localhost"' "$(header WWW-Authenticate)"
   expect_equal "version header" registry/2.0 "$(header Docker-Distribution-Api-Version)"
-  expect_contains "body" "$nginx_401" "$(tr -d '\r' <<<"$http_body")"
-  expect_equal "content type" text/html "$(header Content-Type)"
+  expect_contains "body" "$our_401" "$(tr -d '\r' <<<"$http_body")"
+  expect_equal "content type" "$our_type" "$(header Content-Type)"
 }
 
 example 1-plain.conf
@@ -48,7 +54,7 @@ expect_equal "status" 404 "$http_status"
 
 example 2-basic-auth.conf
 restart_gate
-proves "stage 2: without a password nginx's own 401 comes, and names the registry"
+proves "stage 2: without a password our own 401 comes, and names the registry"
 http GET "$(url http)"
 expect_challenge
 proves "a wrong password is refused the same way"
