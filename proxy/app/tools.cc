@@ -14,7 +14,17 @@
 
 namespace caisson::app {
 
+namespace {
+
+int run_htpasswd(std::span<const char* const> arguments) {
+  const std::vector<std::string> args(arguments.begin(), arguments.end());
+  return auth::htpasswd_main(args, auth::ask_on_standard_input, std::cout, std::cerr);
+}
+
+}  // namespace
+
 std::optional<int> run_tool(std::span<const char* const> argv) {
+  if (!argv.empty() && std::string_view(argv[0]).ends_with("htpasswd")) return run_htpasswd(argv.subspan(1));
   if (argv.size() < 2) return std::nullopt;
   const std::string_view tool = argv[1];
   if (tool == "--list-directives") {
@@ -26,8 +36,8 @@ std::optional<int> run_tool(std::span<const char* const> argv) {
   const std::vector<std::string> args(argv.begin() + 2, argv.end());
   if (tool == "container") return container::enter(args);
   if (tool == "health") return container::check_health(std::cerr);
-  if (tool != "htpasswd") return std::nullopt;
-  return auth::htpasswd_main(args, auth::ask_on_standard_input, std::cout, std::cerr);
+  if (tool == "htpasswd") return run_htpasswd(argv.subspan(2));
+  return std::nullopt;
 }
 
 }  // namespace caisson::app

@@ -1,4 +1,4 @@
-// The tools beside the gate, called by a first word: `caisson htpasswd ...`.
+// The tools beside the gate, called by a first word: `caisson htpasswd ...`; htpasswd also by its own name.
 #pragma once
 
 #include <optional>
