@@ -266,13 +266,22 @@ struct RangeLimits {
   std::uint64_t most;  // max_ranges
 };
 
+// Of the head as it leaves: add_header may have brought others than the file's.
+Validators validators_in(const http::Headers& headers) {
+  Validators validators;
+  const std::string* modified = headers.find("Last-Modified");
+  if (modified != nullptr) validators.modified = parse_http_date(*modified);
+  const std::string* etag = headers.find("ETag");
+  if (etag != nullptr) validators.etag = *etag;
+  return validators;
+}
+
 // Makes `head`, which the response stages have seen, and `plan` those of the parts that the client asks for; returns
 // what is answered when there are no such parts. ngx_http_range_header_filter
-Outcome take_ranges(RequestState& state, http::ResponseHead& head, Plan& plan, const Validators& validators,
-                    const RangeLimits& limits) {
+Outcome take_ranges(RequestState& state, http::ResponseHead& head, Plan& plan, const RangeLimits& limits) {
   const http::Headers& request = state.exchange.request().headers;
   const std::string* range = request.find("Range");
-  if (range == nullptr || !range_may_count(request, validators)) return std::nullopt;
+  if (range == nullptr || !range_may_count(request, validators_in(head.headers))) return std::nullopt;
   const AskedRanges asked = http::parse_ranges(*range, limits.size, limits.most);
   switch (asked.kind) {
     case AskedRanges::Kind::Whole:
@@ -340,7 +349,7 @@ async::Task<Outcome> send_file(RequestState& state, const OpenedFile& file, std:
   Plan plan{{{"", {0, facts.size}}}, ""};
   // A stage that changes the bytes has taken their number away.
   if (ranges && head.headers.has("Content-Length")) {
-    if (Outcome unsatisfiable = take_ranges(state, head, plan, validators, {facts.size, most})) co_return unsatisfiable;
+    if (Outcome unsatisfiable = take_ranges(state, head, plan, {facts.size, most})) co_return unsatisfiable;
   }
   http::BodyWriter* body = co_await state.exchange.respond_head(std::move(head), http::Exchange::Head::Settled);
   if (bodiless || state.exchange.request().method == "HEAD") {

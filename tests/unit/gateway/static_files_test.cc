@@ -131,6 +131,19 @@ TEST_CASE("one range is 206, several are multipart, one outside is 416, an If-Ra
   CHECK(gate.ask({"GET", "/a.txt", {{"Range", "bytes=1-2"}, {"If-Range", tag}}}).head.status == 206);
 }
 
+TEST_CASE("an If-Range is compared with what add_header made of the file's tag and date") {
+  const Folder folder;
+  Gate gate("server { root " + folder.path +
+            "; types { text/plain txt; } add_header ETag '\"mine\"'; "
+            "add_header Last-Modified 'Wed, 21 Oct 2015 07:28:00 GMT'; }");
+  const auto status = [&](const std::string& if_range) {
+    return gate.ask({"GET", "/a.txt", {{"Range", "bytes=1-2"}, {"If-Range", if_range}}}).head.status;
+  };
+  CHECK(status("\"mine\"") == 206);
+  CHECK(status("Wed, 21 Oct 2015 07:28:00 GMT") == 206);
+  CHECK(status("\"x\"") == 200);
+}
+
 TEST_CASE("an alias takes the location's place, and what climbs out of it is not there") {
   const Folder folder;
   Gate gate("server { location /docs { alias " + folder.path + "/sub/; } location ~ ^/r(.*)$ { alias " + folder.path +
