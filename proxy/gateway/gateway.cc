@@ -133,6 +133,13 @@ Failure classify(RequestState& state) {
   return failure;
 }
 
+// error_page's status takes the page's place, and its words with it.
+void override_status(const RequestState& state, http::ResponseHead& head) {
+  if (state.override_status == 0) return;
+  head.status = state.override_status;
+  head.reason.clear();
+}
+
 }  // namespace
 
 Gateway::Gateway(const rules::Settings& settings) : settings_(settings) {
@@ -152,7 +159,7 @@ async::Task<std::optional<Answer>> Gateway::handle(http::Exchange& exchange) {
   for (const auto& observer : settings_.language.observers()) observer->begins(state);
   http::ResponseHead sent;
   exchange.on_head([this, &state, &sent](http::ResponseHead& head) {
-    if (state.override_status != 0) head.status = state.override_status;
+    override_status(state, head);
     state.intended_status = head.status;
     for (const http::HeaderField& kept : state.kept_headers) {
       if (!head.headers.has(kept.name)) head.headers.add(kept.name, kept.value);
@@ -175,9 +182,7 @@ async::Task<std::optional<Answer>> Gateway::handle(http::Exchange& exchange) {
 // ngx_http_subrequest. Header stages are for what a client gets.
 async::Task<void> Gateway::run_subrequest(RequestState& state) const {
   enter(state, *state.server);
-  state.exchange.on_head([&state](http::ResponseHead& head) {
-    if (state.override_status != 0) head.status = state.override_status;
-  });
+  state.exchange.on_head([&state](http::ResponseHead& head) { override_status(state, head); });
   const std::exception_ptr broken = co_await serve_whole(state);
   if (state.settings<CoreSettings>().log_subrequest.value_or(false)) write_access_log(state);
   if (broken) std::rethrow_exception(broken);

@@ -35,12 +35,21 @@ std::string printed(const BioHandle& bio) {
 // ngx_ssl_verify_callback: the outcome is looked at when the request is there.
 int go_on(int, X509_STORE_CTX*) noexcept { return 1; }
 
+// Whether clients are told of an authority of that name already.
+bool is_told(const SSL_CTX* context, const X509* authority) {
+  const STACK_OF(X509_NAME)* const told = SSL_CTX_get_client_CA_list(context);
+  for (int i = 0; i < sk_X509_NAME_num(told); ++i) {
+    if (X509_NAME_cmp(sk_X509_NAME_value(told, i), X509_get_subject_name(authority)) == 0) return true;
+  }
+  return false;
+}
+
 Result<void> trust(SSL_CTX* context, const std::string& pem, const std::string& path, bool tell_clients) {
   const BioHandle bio = reading(pem);
   std::size_t count = 0;
   while (const X509Handle authority{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
     X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority.get());
-    if (tell_clients) SSL_CTX_add_client_CA(context, authority.get());
+    if (tell_clients && !is_told(context, authority.get())) SSL_CTX_add_client_CA(context, authority.get());
     ++count;
   }
   if (count == 0) return ssl_call_failed("SSL_CTX_load_verify_locations(\"" + path + "\")");

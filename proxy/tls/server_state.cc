@@ -107,7 +107,10 @@ int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* 
   if (EVP_MAC_CTX_set_params(mac, params) != 1) return failed;
   const EVP_CIPHER* const aes = found.key.width == 16 ? aes_128 : aes_256;
   if (EVP_CipherInit_ex(cipher, aes, nullptr, found.key.aes.data(), iv, seal) != 1) return failed;
-  return found.newest ? good : good_but_renew;
+  // In TLS 1.3 a client uses a ticket once (RFC 8446 appendix C.4): without a new one its next connection resumes
+  // nothing.
+  const bool used_up = seal == 0 && SSL_version(ssl) == TLS1_3_VERSION;
+  return found.newest && !used_up ? good : good_but_renew;
 }
 
 }  // namespace

@@ -75,9 +75,12 @@ Value response_cookie(RequestState& state, std::string_view name) {
     if (!text::iequals(field.name, "Set-Cookie")) continue;
     const std::string_view cookie = std::string_view(field.value).substr(0, field.value.find(';'));
     const std::size_t equals = cookie.find('=');
-    if (equals != std::string_view::npos && text::trimmed(cookie.substr(0, equals)) == name) {
-      return std::string(cookie.substr(equals + 1));
-    }
+    if (equals == std::string_view::npos) continue;
+    // ngx_http_parse_set_cookie_lines: spaces around the "=" belong to neither side.
+    const std::size_t name_end = cookie.find_last_not_of(' ', equals - 1) + 1;
+    if (equals == 0 || !text::iequals(cookie.substr(0, name_end), name)) continue;
+    const std::size_t value = std::min(cookie.find_first_not_of(' ', equals + 1), cookie.size());
+    return std::string(cookie.substr(value));
   }
   return std::nullopt;
 }

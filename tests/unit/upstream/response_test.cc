@@ -193,6 +193,22 @@ TEST_CASE("variables know what the backend said, also what is hidden, and are ev
   CHECK(client.header("X-Seen") == "be|u|502, 404|" + dead_address + ", " + backend.address() + "|registry/2.0|1");
 }
 
+TEST_CASE("$upstream_cookie_NAME is read as nginx reads Set-Cookie: any case, no spaces around the equals sign") {
+  const auto value_of = [&](const std::string& cookie) {
+    Backend backend;
+    World world("upstream u { server " + backend.address() + "; } " +
+                World::location("/v2/", "add_header X-Seen \"[$upstream_cookie_tc]\" always; proxy_pass http://u;"));
+    Client client;
+    ask(world, backend, client, {}, answer("200 OK", "Set-Cookie: " + cookie + "\r\n"));
+    return client.header("X-Seen");
+  };
+  CHECK(value_of("TC=up") == "[up]");
+  CHECK(value_of("tc =  a ; p") == "[a ]");
+  CHECK(value_of("tc\t=x") == "[]");
+  CHECK(value_of("=x; tc=y") == "[]");
+  CHECK(value_of("tc=") == "[]");
+}
+
 TEST_CASE("proxy_cookie_flags sets and takes away, and leaves other cookies as they are") {
   Backend backend;
   const auto shown = [&](const std::string& cookie) {
