@@ -128,6 +128,19 @@ reloaded() { compose logs --no-color nginx 2>&1 | grep -q 'SIGHUP) received'; }
 wait_until 20 "the reload is logged" reloaded
 expect_equal "answer" "{}" "$(get "${with_password[@]}" "https://$domain/v2/")"
 
+proves "docker kill -s HUP reloads, with what a template has become at a new start"
+printf 'add_header X-Made-For ${MADE_FOR} always; # not $host\n' >"$project/made.template"
+expect_success on host docker run --detach --name made-for --env MADE_FOR=tests \
+  --volume "$project/made.template:/etc/nginx/templates/made.conf.template" "$nginx_image"
+container_says() { on host docker logs made-for 2>&1 | grep -qF "$1"; }
+wait_until 20 "the template's file is made" container_says "made /etc/nginx/conf.d/made.conf from its template"
+wait_until 20 "its worker serves" container_says "start worker process"
+expect_success on host docker kill --signal HUP made-for
+wait_until 20 "the reload is logged" container_says "SIGHUP) received"
+expect_success on host docker cp made-for:/etc/nginx/conf.d/made.conf "$work/made.conf"
+expect_equal "the file" 'add_header X-Made-For tests always; # not $host' "$(cat "$work/made.conf")"
+expect_success on host docker rm --force made-for
+
 proves "docker-compose stop ends it in order"
 expect_success compose stop
 expect_equal "exit status" 0 "$(on host docker inspect --format '{{.State.ExitCode}}' tutorial_nginx_1)"

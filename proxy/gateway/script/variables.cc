@@ -255,14 +255,25 @@ constexpr std::array variables = {
                    std::string text = format_time(std::time(nullptr), "%Y-%m-%dT%H:%M:%S%z");
                    return text.insert(text.size() - 2, ":");
                  }},
+    // ngx_http_ssi_filter_module's, in its usual form.
+    VariableSpec{"date_local",
+                 [](RequestState&, View) -> Value {
+                   return format_time(std::time(nullptr), "%A, %d-%b-%Y %H:%M:%S %Z");
+                 }},
+    VariableSpec{"date_gmt",
+                 [](RequestState&, View) -> Value {
+                   const std::time_t now = std::time(nullptr);
+                   std::tm utc{};
+                   std::array<char, 64> text{};
+                   return std::string(text.data(), std::strftime(text.data(), text.size(), "%A, %d-%b-%Y %H:%M:%S GMT",
+                                                                 ::gmtime_r(&now, &utc)));
+                 }},
     VariableSpec{"pid", [](RequestState&, View) -> Value { return number(static_cast<std::uint64_t>(::getpid())); }},
     VariableSpec{"nginx_version", [](RequestState&, View) -> Value { return "1.28.0"; }},
 };
 
 }  // namespace
 
-void describe_variables(rules::Language& language) {
-  language.add_variables(variables);
-}
+void describe_variables(rules::Language& language) { language.add_variables(variables); }
 
 }  // namespace caisson::gateway

@@ -7,6 +7,7 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <regex>
 
 #include "base/handle.h"
 #include "unit/gateway/gate_harness.h"
@@ -240,4 +241,12 @@ TEST_CASE("a rewrite leads to internal locations, a client does not get there") 
   Gate gate("server { location /in { internal; return 200 in; } location / { rewrite ^ /in last; } }");
   CHECK(gate.status("/in") == 404);
   CHECK(gate.get("/x") == "in");
+}
+
+TEST_CASE("$date_gmt and $date_local have the form of nginx's server-side includes") {
+  Gate gate("server { location / { return 200 \"$date_gmt\"; } location /local { return 200 \"$date_local\"; } }");
+  const std::string gmt = gate.ask({"GET", "/", {}}).body;
+  CHECK(std::regex_match(gmt, std::regex("[A-Z][a-z]+day, \\d\\d-[A-Z][a-z]{2}-\\d{4} \\d\\d:\\d\\d:\\d\\d GMT")));
+  const std::string local = gate.ask({"GET", "/local", {}}).body;
+  CHECK(std::regex_match(local, std::regex("[A-Z][a-z]+day, \\d\\d-[A-Z][a-z]{2}-\\d{4} \\d\\d:\\d\\d:\\d\\d \\S+")));
 }
