@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "registry/api/manifest.h"
+#include "registry/manifest/manifest.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace caisson::registry;

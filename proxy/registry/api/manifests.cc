@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "registry/api/manifest.h"
+#include "registry/manifest/manifest.h"
 #include "registry/api/query.h"
 
 namespace caisson::registry {
@@ -125,7 +125,8 @@ using Stored = std::variant<StoredNow, Refusal>;
 Result<Stored> check_and_store(Request& request, const Reference& reference, const std::vector<Tag>& tags,
                                const std::string& bytes) {
   const std::string* type = request.head().headers.find("Content-Type");
-  auto parsed = parse_pushed_manifest(bytes, type != nullptr ? *type : std::string_view(), request.settings.layer_urls);
+  auto parsed = parse_pushed_manifest(bytes, type != nullptr ? *type : std::string_view(),
+                                      [&](const std::string& url) { return request.settings.layer_urls.accepts(url); });
   if (const auto* invalid = std::get_if<InvalidManifest>(&parsed)) {
     return Stored(refusal(Code::ManifestInvalid, json_string(invalid->problem)));
   }

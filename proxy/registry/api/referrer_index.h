@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "registry/api/manifest.h"
+#include "registry/manifest/manifest.h"
 #include "registry/store/recent.h"
 #include "registry/store/repository.h"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "registry/api/manifest.h"
+#include "registry/manifest/manifest.h"
 #include "registry/api/query.h"
 #include "registry/api/referrer_index.h"
 

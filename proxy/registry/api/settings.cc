@@ -2,12 +2,13 @@
 
 #include <algorithm>
 
+#include "registry/manifest/manifest.h"
+
 namespace caisson::registry {
 
 bool LayerUrls::accepts(const std::string& url) const {
   if (unchecked) return true;
-  if (!url.starts_with("http://") && !url.starts_with("https://")) return false;
-  if (url.find('#') != std::string::npos) return false;
+  if (!is_layer_url(url)) return false;
   // A pattern that gives up decides against the URL.
   const auto denies = [&](const rules::Regex& one) {
     return one.match(url, nullptr) != rules::Regex::Outcome::NoMatch;

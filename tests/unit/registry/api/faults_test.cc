@@ -10,7 +10,7 @@
 #include <optional>
 #include <thread>
 
-#include "registry/api/manifest.h"
+#include "registry/manifest/manifest.h"
 #include "unit/registry/api/api_harness.h"
 
 using namespace caisson;

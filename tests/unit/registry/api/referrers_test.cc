@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "registry/api/manifest.h"
+#include "registry/manifest/manifest.h"
 #include "unit/registry/api/api_harness.h"
 
 using namespace caisson;

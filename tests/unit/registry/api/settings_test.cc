@@ -5,7 +5,7 @@
 
 #include <thread>
 
-#include "registry/api/manifest.h"
+#include "registry/manifest/manifest.h"
 #include "unit/registry/api/api_harness.h"
 
 using namespace caisson;

@@ -1,4 +1,4 @@
-#include "registry/api/manifest.h"
+#include "registry/manifest/manifest.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -61,10 +61,10 @@ bool is_known(std::string_view type) noexcept {
 
 // Layers that are fetched from elsewhere, or not at all, need not be in the registry.
 enum class Where { Here, Elsewhere, Invalid };
-Where layer_is(const Json& layer, const LayerUrls& accepted) {
+Where layer_is(const Json& layer, const UrlRule& accepts) {
   if (const auto urls = layer.find("urls"); urls != layer.end() && urls->is_array() && !urls->empty()) {
     const bool all_fine = std::all_of(urls->begin(), urls->end(), [&](const Json& url) {
-      return url.is_string() && accepted.accepts(url.get_ref<const std::string&>());
+      return url.is_string() && accepts(url.get_ref<const std::string&>());
     });
     return all_fine ? Where::Elsewhere : Where::Invalid;
   }
@@ -87,7 +87,7 @@ std::string_view read_index(const Json& document, store::References& references)
   return {};
 }
 
-std::string_view read_image(const Json& document, const LayerUrls& urls, store::References& references) {
+std::string_view read_image(const Json& document, const UrlRule& accepts, store::References& references) {
   if (document.contains("manifests")) return "an image has no list of manifests";
   const auto config = document.find("config");
   auto config_digest = config == document.end() ? std::nullopt : digest_of_descriptor(*config);
@@ -99,7 +99,7 @@ std::string_view read_image(const Json& document, const LayerUrls& urls, store::
   for (const Json& layer : *layers) {
     auto digest = digest_of_descriptor(layer);
     if (!digest) return "a layer has no valid digest";
-    const Where where = layer_is(layer, urls);
+    const Where where = layer_is(layer, accepts);
     if (where == Where::Invalid) return "a layer has an invalid URL";
     if (where == Where::Here) references.blobs.push_back(std::move(*digest));
   }
@@ -141,9 +141,13 @@ std::optional<store::Digest> linux_amd64_of(const Json& document) {
 
 }  // namespace
 
+bool is_layer_url(const std::string& url) {
+  return (url.starts_with("http://") || url.starts_with("https://")) && url.find('#') == std::string::npos;
+}
+
 std::variant<PushedManifest, InvalidManifest> parse_pushed_manifest(std::string_view bytes,
                                                                     std::string_view content_type,
-                                                                    const LayerUrls& urls) {
+                                                                    const UrlRule& accepts) {
   const Json document = parse(bytes);
   if (document.is_discarded()) return InvalidManifest{"not JSON, or too deeply nested"};
   if (!document.is_object()) return InvalidManifest{"not a JSON object"};
@@ -161,7 +165,7 @@ std::variant<PushedManifest, InvalidManifest> parse_pushed_manifest(std::string_
   if (named.empty() && is_docker(manifest.media_type)) return InvalidManifest{"mediaType is missing"};
 
   const std::string_view problem = is_index(manifest.media_type) ? read_index(document, manifest.references)
-                                                                 : read_image(document, urls, manifest.references);
+                                                                 : read_image(document, accepts, manifest.references);
   if (!problem.empty()) return InvalidManifest{problem};
   if (const auto subject = document.find("subject"); subject != document.end() && !subject->is_null()) {
     manifest.subject = digest_of_descriptor(*subject);
@@ -199,6 +203,41 @@ std::vector<store::Digest> listed_manifests(std::string_view bytes) {
     if (auto digest = digest_of_descriptor(descriptor)) listed.push_back(std::move(*digest));
   }
   return listed;
+}
+
+std::optional<StoredReferences> references_of(std::string_view bytes) {
+  const Json document = parse(bytes);
+  if (!document.is_object()) return std::nullopt;
+  StoredReferences references;
+  const auto take = [](const Json& descriptor, std::vector<store::Digest>& into) {
+    if (auto digest = digest_of_descriptor(descriptor)) into.push_back(std::move(*digest));
+  };
+  if (const auto found = document.find("manifests"); found != document.end() && found->is_array()) {
+    for (const Json& descriptor : *found) take(descriptor, references.needed.manifests);
+  }
+  if (const auto found = document.find("config"); found != document.end()) take(*found, references.needed.blobs);
+  // OCI's artifacts, which came and went before 1.1, call them blobs.
+  for (const char* const key : {"layers", "blobs"}) {
+    const auto found = document.find(key);
+    if (found == document.end() || !found->is_array()) continue;
+    for (const Json& layer : *found) {
+      if (!layer.is_object()) continue;
+      const bool here = layer_is(layer, is_layer_url) == Where::Here;
+      take(layer, here ? references.needed.blobs : references.elsewhere);
+    }
+  }
+  // Schema 1 has them under another name.
+  if (const auto found = document.find("fsLayers"); found != document.end() && found->is_array()) {
+    for (const Json& layer : *found) {
+      if (!layer.is_object()) continue;
+      auto digest = store::Digest::parse(text_at(layer, "blobSum"));
+      if (digest.ok()) references.needed.blobs.push_back(std::move(digest).value());
+    }
+  }
+  if (const auto found = document.find("subject"); found != document.end()) {
+    references.subject = digest_of_descriptor(*found);
+  }
+  return references;
 }
 
 Referrer describe_referrer(const store::Digest& digest, std::string_view bytes) {

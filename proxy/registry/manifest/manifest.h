@@ -5,13 +5,13 @@
 // Limits: nesting and the number of values are bounded before anything is built from the text.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
-#include "registry/api/settings.h"
 #include "registry/store/digest.h"
 #include "registry/store/repository.h"
 
@@ -37,10 +37,15 @@ struct PushedManifest {
   std::optional<store::Digest> subject = {};
 };
 
+// Whether a layer may name this URL as the place where it is kept instead.
+using UrlRule = std::function<bool(const std::string&)>;
+// The rule where nothing else is set: http and https, without a fragment.
+bool is_layer_url(const std::string& url);
+
 // Reads a pushed manifest strictly. `content_type` is the header's value, or "" when there was none.
 std::variant<PushedManifest, InvalidManifest> parse_pushed_manifest(std::string_view bytes,
                                                                     std::string_view content_type,
-                                                                    const LayerUrls& urls = {});
+                                                                    const UrlRule& accepts = is_layer_url);
 
 // What is known of a stored manifest, whoever stored it. Nothing is refused here.
 struct StoredManifest {
@@ -54,6 +59,16 @@ StoredManifest inspect_stored_manifest(std::string_view bytes);
 std::optional<store::Digest> subject_of(std::string_view bytes);
 // The manifests that a stored index lists.
 std::vector<store::Digest> listed_manifests(std::string_view bytes);
+
+// All that a stored manifest names and somebody needs who pulls it, whoever stored it and of whatever kind it is (also
+// registry:2's schema 1): for those who look after the store. Layers that may be kept elsewhere are told apart, as they
+// need not be there. Nothing when the bytes are no manifest at all.
+struct StoredReferences {
+  store::References needed;
+  std::vector<store::Digest> elsewhere;
+  std::optional<store::Digest> subject = {};
+};
+std::optional<StoredReferences> references_of(std::string_view bytes);
 
 // A stored manifest as it stands in a list of referrers.
 struct Referrer {

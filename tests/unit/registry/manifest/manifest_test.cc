@@ -1,4 +1,4 @@
-#include "registry/api/manifest.h"
+#include "registry/manifest/manifest.h"
 
 #include <doctest/doctest.h>
 
@@ -115,4 +115,24 @@ TEST_CASE("a Docker list knows its image for linux/amd64") {
                            descriptor('1', R"(,"platform":{"os":"linux","architecture":"arm64"})") + ',' +
                            descriptor('2', R"(,"platform":{"os":"linux","architecture":"amd64"})") + "]}";
   CHECK(inspect_stored_manifest(list).linux_amd64->str() == digest('2'));
+}
+
+TEST_CASE("references_of names all that a stored manifest needs, of whatever kind it is") {
+  const auto needed = [](const std::string& bytes) { return references_of(bytes).value().needed; };
+
+  const std::string layers = descriptor('1') + ',' + descriptor('2', R"(,"urls":["https://example.com/layer"])");
+  const auto stored = references_of(image(kImage, layers));
+  REQUIRE(stored);
+  CHECK(texts(stored->needed.blobs) == std::vector{digest('c'), digest('1')});
+  CHECK(texts(stored->elsewhere) == std::vector{digest('2')});
+  CHECK(!stored->subject);
+
+  CHECK(texts(needed(R"({"manifests":[)" + descriptor('1') + ',' + descriptor('2') + "]}").manifests) ==
+        std::vector{digest('1'), digest('2')});
+  CHECK(texts(needed(R"({"blobs":[)" + descriptor('1') + "]}").blobs) == std::vector{digest('1')});
+  CHECK(texts(needed(R"({"schemaVersion":1,"fsLayers":[{"blobSum":")" + digest('1') + R"("}]})").blobs) ==
+        std::vector{digest('1')});
+  CHECK(references_of(R"({"subject":)" + descriptor('5') + "}").value().subject->str() == digest('5'));
+  CHECK(needed(R"({"config":1,"layers":[1,{}],"manifests":{}})").blobs.empty());
+  CHECK(!references_of("no JSON"));
 }
