@@ -28,8 +28,8 @@ class BlockingPool {
   BlockingPool(const BlockingPool&) = delete;
   BlockingPool& operator=(const BlockingPool&) = delete;
 
-  // Trap of g++ 12: captures that own something are destroyed twice when the lambda is written inside the co_await. Give
-  // it a name first: auto work = [name] { ... }; co_await pool.run(std::move(work)).
+  // Trap of g++ 12: captures that own something are destroyed twice when the lambda is written inside the co_await.
+  // Give it a name first: auto work = [name] { ... }; co_await pool.run(std::move(work)).
   template <class F>
   Task<std::invoke_result_t<F&>> run(F work) {
     using T = std::invoke_result_t<F&>;

@@ -9,8 +9,9 @@
 // without a nested resume: symmetric transfer would overflow the stack with g++ 12 where tail calls are not made
 // (-O0, -O1, sanitizers) after some hundred thousand awaits that are ready at once.
 //
-// Traps of g++ 12: never build a braced aggregate inside a co_await expression or its arguments (it is destroyed twice);
-// give it a name first. Never put co_await into the condition of a while or for (the loop may be compiled to a trap).
+// Traps of g++ 12: never build a braced aggregate inside a co_await expression or its arguments (it is destroyed
+// twice); give it a name first. Never put co_await into the condition of a while or for (the loop may be compiled to a
+// trap).
 #pragma once
 
 #include <cassert>

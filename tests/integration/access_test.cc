@@ -27,7 +27,8 @@ TEST_CASE("in front of the embedded registry our own refusals are a registry's: 
   CHECK(challenged.header("WWW-Authenticate") == "Basic realm=\"Registry\"");
   CHECK(challenged.header("Docker-Distribution-Api-Version") == "registry/2.0");
   CHECK(challenged.header("Content-Type") == "application/json; charset=utf-8");
-  CHECK(challenged.body == "{\"errors\":[{\"code\":\"UNAUTHORIZED\",\"message\":\"authentication required\",\"detail\":null}]}\n");
+  CHECK(challenged.body ==
+        "{\"errors\":[{\"code\":\"UNAUTHORIZED\",\"message\":\"authentication required\",\"detail\":null}]}\n");
   CHECK(ask(port, get_request("/plain/v2/")).body.find("<html>") == 0);
   const Answer large = ask(port, "PUT /v2/a/manifests/x HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello world");
   CHECK(large.status == 413);
