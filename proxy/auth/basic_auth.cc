@@ -10,6 +10,7 @@
 #include "rules/loader.h"
 #include "rules/phases.h"
 #include "rules/request_log.h"
+#include "rules/setters.h"
 
 namespace caisson::auth {
 namespace {
@@ -150,10 +151,16 @@ async::Task<AccessVerdict> BasicAuth::judge(rules::RequestState& state) {
   const BasicAuthRuntime& runtime = settings.file->runtime;
   std::string path = settings.file->path.expand(state);
   if (!path.starts_with('/')) path.insert(0, settings.file->folder);
-  const auto tell = [&state](const Htpasswd& read) {
-    for (const Htpasswd::Warning& warning : read.warnings()) rules::log(state, Level::Warn, warning.text());
-  };
-  const auto users = runtime.files->current(path, HtpasswdFiles::Clock::now(), tell);
+  const HtpasswdFiles::Listener tell{[&state](const Htpasswd& read) {
+                                       for (const Htpasswd::Warning& warning : read.warnings())
+                                         rules::log(state, Level::Warn, warning.text());
+                                     },
+                                     [&state](const Error& why) {
+                                       rules::log(state, Level::Error,
+                                                  why.what + "; the users who were in it stay until it is back");
+                                     }};
+  const auto lost = settings.keep_users.value_or(false) ? HtpasswdFiles::Lost::KeepLast : HtpasswdFiles::Lost::Refuse;
+  const auto users = runtime.files->current(path, HtpasswdFiles::Clock::now(), lost, tell);
   if (!users.ok()) {
     const bool missing = users.error().code == ErrorCode::NotFound;
     rules::log(state, missing ? Level::Error : Level::Crit, users.error().what);
@@ -186,6 +193,7 @@ void describe(rules::Language& language) {
   static constexpr std::array specs = std::to_array<rules::DirectiveSpec>({
       {"auth_basic", places, 1, 1, plain, &set_realm},
       {"auth_basic_user_file", places, 1, 1, plain, &set_user_file},
+      {"auth_basic_keep_users", places, 1, 1, plain, &rules::set_flag<&BasicAuthSettings::keep_users>},
   });
   language.add_directives(specs);
   language.add_finish(&warn_of_open_doors);

@@ -2,6 +2,9 @@
 //
 // Other than nginx: hashing never stalls anybody, too many checks at a time are answered 503 with Retry-After, lines
 // and files that let nobody in are reported at start, and quotes in the realm are escaped.
+//
+//     auth_basic_keep_users on;    a user file that is gone, or cannot be read, leaves those in force who were in it;
+//                                  off, as in nginx, it lets nobody in
 #pragma once
 
 #include <memory>
@@ -34,10 +37,12 @@ struct BasicAuthSettings {
   };
   std::optional<Realm> realm;
   std::optional<UserFile> file;
+  std::optional<bool> keep_users;
 
   void inherit(const BasicAuthSettings& outer) {
     rules::inherit(realm, outer.realm);
     rules::inherit(file, outer.file);
+    rules::inherit(keep_users, outer.keep_users);
   }
 };
 

@@ -56,10 +56,13 @@ bool HtpasswdFiles::was_handed(const std::string& path) {
   return entry != entries_.end() && entry->second.handed;
 }
 
-Result<HtpasswdFiles::Users> HtpasswdFiles::current(const std::string& path, Clock::time_point now,
-                                                    const std::function<void(const Htpasswd&)>& on_read) {
-  const auto answer = [](const Reading& reading) -> Result<Users> {
-    if (reading.error) return *reading.error;
+Result<HtpasswdFiles::Users> HtpasswdFiles::current(const std::string& path, Clock::time_point now, Lost lost,
+                                                    const Listener& listener) {
+  const auto is_kept = [lost](const Reading& reading) {
+    return reading.error && reading.users && lost == Lost::KeepLast;
+  };
+  const auto answer = [&is_kept](const Reading& reading) -> Result<Users> {
+    if (reading.error && !is_kept(reading)) return *reading.error;
     return reading.users;
   };
   std::shared_ptr<const Reading> before;
@@ -75,7 +78,8 @@ Result<HtpasswdFiles::Users> HtpasswdFiles::current(const std::string& path, Clo
   }
   const std::shared_ptr<const Reading> after = read(path, before.get(), handed);
   if (!after) return answer(*before);
-  if (after->users && (!before || after->users != before->users)) on_read(*after->users);
+  if (after->users && (!before || after->users != before->users)) listener.on_read(*after->users);
+  if (is_kept(*after) && !before->error) listener.on_kept(*after->error);
   {
     const std::lock_guard lock(mutex_);
     const auto entry = entries_.find(path);
@@ -91,6 +95,10 @@ std::shared_ptr<const HtpasswdFiles::Reading> HtpasswdFiles::read(const std::str
   auto after = std::make_shared<Reading>();
   const auto failed = [&](Error error) -> std::shared_ptr<const Reading> {
     after->error = std::move(error);
+    if (before != nullptr) {
+      after->users = before->users;
+      after->text = before->text;
+    }
     return after;
   };
   if (path.find('\0') != std::string::npos) return failed(system_error(ENOENT, "open() of a path with a NUL"));

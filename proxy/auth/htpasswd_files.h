@@ -41,10 +41,16 @@ class HtpasswdFiles {
 
   bool was_handed(const std::string& path);
 
-  // The users now. `on_read` is told of each new reading from the disk. Errors: NotFound when there is no such file;
-  // others when it cannot be read.
-  Result<Users> current(const std::string& path, Clock::time_point now,
-                        const std::function<void(const Htpasswd&)>& on_read);
+  // Whether those who were in a file stay in force while it is gone or cannot be read.
+  enum class Lost : bool { Refuse, KeepLast };
+  // Who is told what a look at the disk brought: a new reading, or that the last one is kept since there is none.
+  struct Listener {
+    std::function<void(const Htpasswd&)> on_read;
+    std::function<void(const Error&)> on_kept;
+  };
+
+  // The users now. Errors: NotFound when there is no such file; others when it cannot be read.
+  Result<Users> current(const std::string& path, Clock::time_point now, Lost lost, const Listener& listener);
 
  private:
   // What tells one state of a file from another without reading it.
@@ -57,8 +63,8 @@ class HtpasswdFiles {
     bool same_file(const Stamp& other) const noexcept;
   };
   struct Reading {
-    Users users;
-    std::optional<Error> error;  // instead of users
+    Users users;                 // when it failed: those of the last one that did not
+    std::optional<Error> error;  // why it failed
     std::optional<Stamp> stamp;  // of the file on disk, when this was read there
     std::string text;
   };

@@ -182,7 +182,15 @@ TEST_CASE("htpasswd asks for a password on the API alone; the refusal is the reg
   CHECK(registry.ask("OPTIONS", "/v2/_catalog").status == 200);  // browsers send no password with it
 
   CHECK(registry.get("/v2/", basic("docker", "wrong")).status == 401);
-  CHECK(registry.get("/v2/", basic("docker", password.substr(0, password.size() - 1))).status == 200);
+  const std::string right = basic("docker", password.substr(0, password.size() - 1));
+  CHECK(registry.get("/v2/", right).status == 200);
+
+  // The file goes while it serves: those who were in it stay.
+  REQUIRE(::unlink(registry.folder.path("users").c_str()) == 0);
+  CHECK(eventually([&] {
+    CHECK(registry.get("/v2/", right).status == 200);
+    return registry.said("the users who were in it stay until it is back");
+  }));
 }
 
 TEST_CASE("TLS is served with the certificate of the file; plain HTTP on its port is told so") {

@@ -195,7 +195,7 @@ class Composer {
     if (realm == nullptr || path == nullptr) return {};
     if (path->word().find('$') != std::string::npos) fail(path->at, "\"auth.htpasswd.path\" may have no \"$\" in it");
     return {line("auth_basic", {literal(realm->word())}, realm->at),
-            line("auth_basic_user_file", {path->word()}, path->at)};
+            line("auth_basic_user_file", {path->word()}, path->at), line("auth_basic_keep_users", {"on"}, path->at)};
   }
 
   // What registry:2 answers to paths that it does not know.

@@ -7,6 +7,7 @@
 
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "unit/observe/temporary_folder.h"
 
@@ -28,10 +29,14 @@ void write_file(const std::string& path, std::string_view text, int age = 100) {
 struct Reader {
   HtpasswdFiles files;
   HtpasswdFiles::Clock::time_point now{1h};
+  HtpasswdFiles::Lost lost = HtpasswdFiles::Lost::Refuse;
   int readings = 0;
+  std::vector<std::string> kept = {};
 
   Result<HtpasswdFiles::Users> look(const std::string& path) {
-    return files.current(path, now, [this](const Htpasswd&) { ++readings; });
+    return files.current(
+        path, now, lost,
+        {[this](const Htpasswd&) { ++readings; }, [this](const Error& why) { kept.push_back(why.what); }});
   }
   bool lets_in(const std::string& path, std::string_view user, std::string_view password) {
     const auto users = look(path);
@@ -85,6 +90,31 @@ TEST_CASE("a second write within one tick of the file's clock is noticed") {
   REQUIRE(::utimensat(AT_FDCWD, path.c_str(), times, 0) == 0);
   reader.now += 1s;
   CHECK(reader.lets_in(path, "bob", "two"));
+}
+
+TEST_CASE("where the last users are kept, a file that is gone lets them in until it is back, and that is told once") {
+  const TemporaryFolder folder;
+  const std::string path = folder.path("users");
+  Reader reader;
+  reader.lost = HtpasswdFiles::Lost::KeepLast;
+  CHECK_FALSE(reader.look(path).ok());  // nobody was ever in it
+  write_file(path, "bob:{PLAIN}one\n");
+  reader.now += 1s;
+  CHECK(reader.lets_in(path, "bob", "one"));
+  REQUIRE(::unlink(path.c_str()) == 0);
+  for (int i = 0; i < 3; ++i) {
+    reader.now += 1s;
+    CHECK(reader.lets_in(path, "bob", "one"));
+  }
+  REQUIRE(reader.kept.size() == 1);
+  CHECK(reader.kept[0].find("No such file") != std::string::npos);
+  write_file(path, "bob:{PLAIN}two\n", 50);
+  reader.now += 1s;
+  CHECK(reader.lets_in(path, "bob", "two"));
+  REQUIRE(::unlink(path.c_str()) == 0);
+  reader.now += 1s;
+  CHECK(reader.lets_in(path, "bob", "two"));
+  CHECK(reader.kept.size() == 2);
 }
 
 TEST_CASE("a missing file is NotFound until it comes, anything else that cannot be read is another error") {
