@@ -119,8 +119,10 @@ class Driver {
   // is there. Sets it to now if it is older than `age`. New content has one. It need not survive a power cut.
   virtual Result<void> renew_lease(const Key& key, std::chrono::seconds age) = 0;
 
-  // A lock of that name among all processes; waits for it. Any number share it, or one has it alone. NotFound when it
-  // is wanted alone and nobody ever shared it: then there is nothing to keep others from.
+  // A lock of that name among all processes; waits for it. Any number share it, or one has it alone; who wants it alone
+  // waits for those who have it, not for those who come after. So nobody may ask for a lock that he has already; who
+  // needs several takes them in the order of Layout's functions. NotFound when it is wanted alone and nobody ever
+  // shared it: then there is nothing to keep others from.
   virtual Result<std::unique_ptr<Hold>> hold(const Key& lock, Sharing sharing) = 0;
 
   // Drafts, each in a folder of its own. A new draft need not survive a power cut before it is settled or published.

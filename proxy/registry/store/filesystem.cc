@@ -148,17 +148,29 @@ Result<void> FilesystemDriver::renew_lease(const Key& key, std::chrono::seconds 
   return touch(root_, key.path());
 }
 
+namespace {
+
+Result<std::unique_ptr<Hold>> lock_file(const Fd& root, const std::string& path, Sharing sharing) {
+  // Reading is enough to lock it, so it does not matter which user's process made it.
+  auto file = open_file(root, path, O_RDONLY | O_CREAT, 0666);
+  if (!file.ok()) return std::move(file).error();
+  auto locked = sharing == Sharing::Shared ? FileLock::share(file.value()) : FileLock::take(file.value());
+  if (!locked.ok()) return std::move(locked).error().in(path);
+  return std::unique_ptr<Hold>(std::make_unique<HeldLock>(std::move(file).value(), std::move(locked).value()));
+}
+
+}  // namespace
+
+// The kernel lets those who share a lock pass one who waits for it alone, for ever if they keep coming. So all go
+// through a turnstile, and who wants the lock alone stands in it while waiting.
 Result<std::unique_ptr<Hold>> FilesystemDriver::hold(const Key& lock, Sharing sharing) {
   const std::string& path = lock.path();
   if (sharing == Sharing::Shared) {
     if (auto made = folders_.make(std::string(parent_of(path))); !made.ok()) return std::move(made).error();
   }
-  // Reading is enough to lock it, so it does not matter which user's process made it.
-  auto file = open_file(root_, path, O_RDONLY | O_CREAT, 0666);
-  if (!file.ok()) return std::move(file).error();
-  auto locked = sharing == Sharing::Shared ? FileLock::share(file.value()) : FileLock::take(file.value());
-  if (!locked.ok()) return std::move(locked).error().in(path);
-  return std::unique_ptr<Hold>(std::make_unique<HeldLock>(std::move(file).value(), std::move(locked).value()));
+  auto turnstile = lock_file(root_, path + ".turn", sharing);
+  if (!turnstile.ok()) return std::move(turnstile).error();
+  return lock_file(root_, path, sharing);
 }
 
 Result<std::unique_ptr<Draft>> FilesystemDriver::create_draft(const Key& folder) {

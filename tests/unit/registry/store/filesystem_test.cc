@@ -1,8 +1,13 @@
 #include "registry/store/filesystem.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <mutex>
+#include <thread>
 
 #include "contract/store_driver.h"
 #include "unit/registry/store/scratch.h"
@@ -80,4 +85,29 @@ TEST_CASE("a folder that is a link counts as one, and removing a tree does not f
   CHECK(*driver->folders(Layout::tags(name)).value() == std::vector<std::string>{"linked", "v1"});
   REQUIRE(driver->remove(std::array{Layout::tags(name)}).ok());
   CHECK(elsewhere.has("kept/link"));
+}
+
+TEST_CASE("who wants a lock alone is not passed by those who come to share it later") {
+  const Scratch scratch;
+  const auto hold = [&](Sharing sharing) { return scratch.driver()->hold(Layout::content_lock(), sharing).value(); };
+  auto first = hold(Sharing::Shared);
+  std::mutex mutex;
+  std::vector<std::string> order;
+  const auto wait_for = [&](Sharing sharing, std::string name) {
+    const auto held = hold(sharing);
+    const std::lock_guard lock(mutex);
+    order.push_back(std::move(name));
+  };
+  std::jthread alone([&] { wait_for(Sharing::Alone, "alone"); });
+  // It waits once nobody else gets through the turnstile.
+  const Fd turnstile(::open(scratch.v2("_lock.turn").c_str(), O_RDONLY | O_CLOEXEC));
+  while (::flock(turnstile.get(), LOCK_SH | LOCK_NB) == 0) {
+    ::flock(turnstile.get(), LOCK_UN);
+    std::this_thread::yield();
+  }
+  std::jthread later([&] { wait_for(Sharing::Shared, "later"); });
+  first.reset();
+  alone.join();
+  later.join();
+  CHECK(order == std::vector<std::string>{"alone", "later"});
 }
