@@ -1,5 +1,5 @@
 #!/bin/bash
-# Podman logs in, pushes and pulls, across a network.   podman_test.sh external|embedded
+# Podman and buildah log in, push and pull, across a network.   podman_test.sh external|embedded
 source "$(dirname "$0")/world.sh" "$@"
 
 gate_ports=5043
@@ -58,6 +58,24 @@ for reference in "$registry/podman/image:v1" "$registry/podman/image@$digest"; d
   expect_success cmp "$work/noise" "$work/unpacked/noise"
   rm -r "$work/unpacked" "$work/image.tar"
   expect_success on reader podman rmi --force "$reference"
+done
+
+proves "what buildah builds for two platforms and pushes as one list, Podman pulls for each"
+build() { # ARCHITECTURE
+  local container
+  container=$(on writer buildah from --arch "$1" scratch)
+  echo "$1" >"$work/which"
+  on writer buildah copy "$container" "$work/noise" "$work/which" /
+  on writer buildah config --arch "$1" "$container"
+  on writer buildah commit --manifest several "$container"
+}
+for architecture in amd64 arm64; do expect_success build "$architecture"; done
+expect_success on writer buildah manifest push --all several "docker://$registry/podman/several:v1"
+for architecture in amd64 arm64; do
+  expect_success on reader podman pull --arch "$architecture" "$registry/podman/several:v1"
+  expect_success on reader podman image inspect --format '{{.Architecture}}' "$registry/podman/several:v1"
+  expect_equal "architecture" "$architecture" "$output"
+  expect_success on reader podman rmi --force "$registry/podman/several:v1"
 done
 
 proves "logged out, it gets nothing"
