@@ -190,8 +190,14 @@ class Composer {
     if (!section) return {};
     const Value* const realm = values_.find("auth.htpasswd.realm");
     const Value* const path = values_.find("auth.htpasswd.path");
-    if (realm == nullptr) fail(*section, "\"auth.htpasswd\" needs a \"realm\", the name that clients are shown");
-    if (path == nullptr) fail(*section, "\"auth.htpasswd\" needs a \"path\", the file of users");
+    if (realm == nullptr) {
+      fail(*section, "\"auth.htpasswd\" needs a \"realm\", the name that clients are shown",
+           "REGISTRY_AUTH_HTPASSWD_REALM sets it");
+    }
+    if (path == nullptr) {
+      fail(*section, "\"auth.htpasswd\" needs a \"path\", the file of users",
+           "mount it, as /auth/htpasswd, and set REGISTRY_AUTH_HTPASSWD_PATH to it");
+    }
     if (realm == nullptr || path == nullptr) return {};
     if (path->word().find('$') != std::string::npos) fail(path->at, "\"auth.htpasswd.path\" may have no \"$\" in it");
     return {line("auth_basic", {literal(realm->word())}, realm->at),

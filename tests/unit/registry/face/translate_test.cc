@@ -85,6 +85,25 @@ TEST_CASE("without a file the registry is the one of the registry:2 image") {
   CHECK_FALSE(image.has("health_status"));  // no debug listener
 }
 
+TEST_CASE("users without a path are those of /auth/htpasswd if it is there, with a warning that tells the variable") {
+  const std::vector<std::string> tutorial = {"REGISTRY_AUTH=htpasswd", "REGISTRY_AUTH_HTPASSWD_REALM=Registry Realm"};
+  const Translated found = translated("", tutorial, {{"/auth/htpasswd", "testuser test123\n"}});
+  CHECK(found.errors == "");
+  CHECK(found.has("auth_basic_user_file /auth/htpasswd;"));
+  CHECK(found.warnings ==
+        "\"auth.htpasswd\" has no \"path\"; /auth/htpasswd is there and is used in REGISTRY_AUTH_HTPASSWD_REALM "
+        "(registry:2 would not start; say so by REGISTRY_AUTH_HTPASSWD_PATH=/auth/htpasswd)\n");
+
+  const Translated missing = translated("", tutorial);
+  CHECK(missing.errors ==
+        "\"auth.htpasswd\" needs a \"path\", the file of users in REGISTRY_AUTH_HTPASSWD_REALM "
+        "(mount it, as /auth/htpasswd, and set REGISTRY_AUTH_HTPASSWD_PATH to it)\n");
+
+  const Translated named = translated("", {"REGISTRY_AUTH={htpasswd: {realm: r, path: /u}}"}, {{"/auth/htpasswd", ""}});
+  CHECK(named.warnings == "");
+  CHECK(named.has("auth_basic_user_file /u;"));
+}
+
 TEST_CASE("each key becomes its directive, from the file and from its variable alike") {
   struct Row {
     std::string yaml;
