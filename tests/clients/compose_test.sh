@@ -8,21 +8,7 @@
 source "$(dirname "$0")/containers.sh" "$@"
 which=${1:-both}
 
-# The images of today, made of Debian's nginx and docker-registry.
-mkdir -p "$work/nginx-files/etc/nginx/conf.d" "$work/nginx-files/var/log/nginx"
-cp "$source_root/conf/mime.types" "$work/nginx-files/etc/nginx/"
-sed 's/^user .*/user  nginx;/' "$source_root/conf/nginx.conf" >"$work/nginx-files/etc/nginx/nginx.conf"
-ln -s /dev/stdout "$work/nginx-files/var/log/nginx/access.log"
-ln -s /dev/stderr "$work/nginx-files/var/log/nginx/error.log"
-program_image nginx:1.9 "$(command -v nginx)" "$work/nginx-files" '["nginx", "-g", "daemon off;"]'
-mkdir -p "$work/registry-files/etc/docker/registry"
-cat >"$work/registry-files/etc/docker/registry/config.yml" <<'YAML'
-version: 0.1
-storage: {filesystem: {rootdirectory: /var/lib/registry}}
-http: {addr: ":5000"}
-YAML
-program_image registry:2 "$(command -v docker-registry)" "$work/registry-files" \
-  '["docker-registry", "serve", "/etc/docker/registry/config.yml"]'
+make_images_of_today
 
 case $which in
   nginx) nginx_image=caisson registry_image=registry:2 ;;
@@ -56,8 +42,6 @@ use_stage() {
   if [[ -z $registry_image ]]; then sed -i 's|server registry:5000;|registry /data;|' "$project/nginx/registry.conf"; fi
 }
 
-get() { on host curl -sS --max-time 20 "$@"; }
-answers() { [[ $(get -o /dev/null -w '%{http_code}' "$@" 2>/dev/null) == 200 ]]; }
 up() {
   expect_success compose up -d --force-recreate
   wait_until 30 "the gate answers" answers "$@"

@@ -44,6 +44,26 @@ program_image() {
     --change 'ENV PATH=/usr/sbin:/usr/bin' --change "CMD $4" - "$name" >/dev/null
 }
 
+# nginx:1.9 and registry:2, made of this machine's nginx and docker-registry: what people have today, and go back to.
+make_images_of_today() {
+  local files=$work/nginx-files
+  mkdir -p "$files/etc/nginx/conf.d" "$files/var/log/nginx"
+  cp "$source_root/conf/mime.types" "$files/etc/nginx/"
+  sed 's/^user .*/user  nginx;/' "$source_root/conf/nginx.conf" >"$files/etc/nginx/nginx.conf"
+  ln -s /dev/stdout "$files/var/log/nginx/access.log"
+  ln -s /dev/stderr "$files/var/log/nginx/error.log"
+  program_image nginx:1.9 "$(command -v nginx)" "$files" '["nginx", "-g", "daemon off;"]'
+  files=$work/registry-files
+  mkdir -p "$files/etc/docker/registry"
+  cat >"$files/etc/docker/registry/config.yml" <<'YAML'
+version: 0.1
+storage: {filesystem: {rootdirectory: /var/lib/registry}}
+http: {addr: ":5000"}
+YAML
+  program_image registry:2 "$(command -v docker-registry)" "$files" \
+    '["docker-registry", "serve", "/etc/docker/registry/config.yml"]'
+}
+
 # What a newcomer pushes: a file is made in a container, and committed.
 make_test_image() { # MACHINE
   small_system | on "$1" docker import - ubuntu >/dev/null
@@ -51,3 +71,7 @@ make_test_image() { # MACHINE
   expect_success on "$1" docker commit made test-image
   expect_success on "$1" docker rm made
 }
+
+# curl on the machine "host"; whether an answer is 200.
+get() { on host curl -sS --max-time 20 "$@"; }
+answers() { [[ $(get -o /dev/null -w '%{http_code}' "$@" 2>/dev/null) == 200 ]]; }
