@@ -39,6 +39,9 @@ expect_equal "the catalog" '{"repositories":["my-ubuntu"]}' "$(get http://localh
 expect_equal "the tags" '{"name":"my-ubuntu","tags":["latest"]}' "$(get http://localhost:5000/v2/my-ubuntu/tags/list)"
 expect_contains "the log's first line" "in registry:2's place, since there is no command" "$(log_of_registry | sed -n 1p)"
 
+proves "it is healthy, though it listens on IPv6 and the container has no address of it"
+expect_success on host docker exec registry caisson health
+
 proves "with --restart=always it is back when it was killed, and so is what was pushed"
 kill -KILL "$(on host docker inspect --format '{{.State.Pid}}' registry)"
 restarted() { [[ $(on host docker inspect --format '{{.RestartCount}} {{.State.Running}}' registry) == "1 true" ]]; }

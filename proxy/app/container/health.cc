@@ -80,22 +80,33 @@ net::Address reachable(const net::Address& address) {
   return *net::Address::from_ip(address.family() == AF_INET6 ? "::1" : "127.0.0.1", address.port());
 }
 
-// Waits for bytes, or for the connection's end, which is the worker's doing as well. The error says what was missing.
-Result<void> ask(const net::Address& address, Clock::time_point deadline) {
-  const std::string name = address.text();
-  const Fd socket(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+// A connection to it. Docker's containers take a listener on IPv6 and have no address of it: whoever listens on all of
+// them is then reached by IPv4.
+Result<Fd> connect_to(const net::Address& address) {
+  Fd socket(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
   // Where the queue of the listening socket is full, connect() waits; this limits it, too.
   const timeval limit{patience.count(), 0};
   if (socket) ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-  if (!socket || ::connect(socket.get(), address.get(), address.size()) != 0) {
-    return system_error(errno, "connect() to " + name);
+  if (socket && ::connect(socket.get(), address.get(), address.size()) == 0) return socket;
+  const int error = errno;
+  const net::Address loopback6 = *net::Address::from_ip("::1", address.port());
+  if (error == EADDRNOTAVAIL && address.text() == loopback6.text()) {
+    return connect_to(*net::Address::from_ip("127.0.0.1", address.port()));
   }
+  return system_error(error, "connect() to " + address.text());
+}
+
+// Waits for bytes, or for the connection's end, which is the worker's doing as well. The error says what was missing.
+Result<void> ask(const net::Address& address, Clock::time_point deadline) {
+  const Result<Fd> connected = connect_to(address);
+  if (!connected.ok()) return connected.error();
+  const Fd& socket = connected.value();
   constexpr std::string_view request = "GET / HTTP/1.0\r\nUser-Agent: caisson-health\r\n\r\n";
   static_cast<void>(::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL));
   pollfd waited{socket.get(), POLLIN, 0};
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
   if (::poll(&waited, 1, static_cast<int>(std::max<std::int64_t>(0, left.count()))) > 0) return {};
-  return Error{ErrorCode::Io, name + " does not answer"};
+  return Error{ErrorCode::Io, address.text() + " does not answer"};
 }
 
 }  // namespace
