@@ -10,6 +10,7 @@
 #include <iterator>
 
 #include "config/source.h"
+#include "registry/face/environment.h"
 
 namespace caisson::app::container {
 
@@ -82,7 +83,7 @@ Mounted Mounted::look(const Variables& environment) {
   for (const std::string& name : find_templates(folders)) mounted.site_files.push_back(folders.templates + '/' + name);
   mounted.own_nginx_conf = read_or_nothing(nginx_conf) != read_or_nothing(nginx_conf_of_image);
   for (const auto& [name, value] : environment) {
-    if (name.starts_with("REGISTRY_")) mounted.registry_variables.push_back(name);
+    if (registry::face::is_registry_variable(name)) mounted.registry_variables.push_back(name);
   }
   return mounted;
 }

@@ -10,6 +10,7 @@ namespace caisson::registry::face {
 namespace {
 
 constexpr std::string_view prefix = "REGISTRY_";
+constexpr std::string_view path_of_configuration = "REGISTRY_CONFIGURATION_PATH";
 
 struct Variable {
   std::string name;  // whole
@@ -34,10 +35,9 @@ std::vector<Variable> registry_variables(const std::vector<std::string>& environ
   std::vector<Variable> found;
   for (const std::string& one : environment) {
     const std::size_t equals = one.find('=');
-    if (!one.starts_with(prefix) || equals == std::string::npos) continue;
+    if (equals == std::string::npos || !is_registry_variable(one.substr(0, equals))) continue;
     Variable variable{one.substr(0, equals), one.substr(equals + 1)};
-    const std::string_view rest = std::string_view(variable.name).substr(prefix.size());
-    if (rest == "CONFIGURATION_PATH" || is_of_a_service(rest)) continue;
+    if (variable.name == path_of_configuration) continue;
     found.push_back(std::move(variable));
   }
   // A section's variable comes before those of the keys in it.
@@ -190,6 +190,10 @@ class Applier {
 };
 
 }  // namespace
+
+bool is_registry_variable(std::string_view name) {
+  return name.starts_with(prefix) && !is_of_a_service(name.substr(prefix.size()));
+}
 
 void expand_shorthand(Node& node, std::string_view path) {
   if (node.kind != Node::Kind::Scalar || node.scalar.empty()) return;

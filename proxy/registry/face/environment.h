@@ -20,6 +20,10 @@ struct Findings {
   std::vector<std::string> warnings = {};
 };
 
+// Whether a variable of that name means this registry, known or not. Docker's links and Kubernetes set others that
+// begin with REGISTRY_, for any service called "registry".
+bool is_registry_variable(std::string_view name);
+
 // Lays the variables ("NAME=VALUE"; those of other names are passed over) upon the tree.
 void apply_environment(const std::vector<std::string>& environment, config::Source& files, Node& root,
                        Findings& findings);

@@ -132,6 +132,15 @@ TEST_CASE("without a command and without files for nginx it is registry:2") {
   CHECK(choose_place({}, mounted).of == Place::Of::Registry);
 }
 
+TEST_CASE("what a link to a container called registry sets is no variable of the registry's") {
+  const Mounted mounted = Mounted::look({{"REGISTRY_PORT", "tcp://172.17.0.2:5000"},
+                                         {"REGISTRY_PORT_5000_TCP_ADDR", "172.17.0.2"},
+                                         {"REGISTRY_NAME", "/nginx/registry"},
+                                         {"REGISTRY_SERVICE_HOST", "10.0.0.1"},
+                                         {"REGISTRY_HTTP_ADDR", ":5000"}});
+  CHECK(mounted.registry_variables == Words{"REGISTRY_HTTP_ADDR"});
+}
+
 TEST_CASE("a command decides, as the entry points of both images complete it") {
   Mounted mounted;
   mounted.site_files = {"/etc/nginx/conf.d/registry.conf"};
