@@ -254,6 +254,16 @@ void Pollable::cancel_when_closed(CancelScope* scope) {
 
 void Pollable::FreeEvent::operator()(event* e) const noexcept { event_free(e); }
 
+bool Pollable::set_timer(Slot& slot, Time now) noexcept {
+  if (!slot.timer) slot.timer.reset(event_new(loop_.base(), -1, 0, &Wait::on_timer, &slot));
+  if (!slot.timer) return false;
+  const auto left = std::chrono::ceil<Loop::Milliseconds>(slot.deadline - now);
+  const timeval limit = to_timeval(std::max(left, Loop::Milliseconds::zero()));
+  if (event_add(slot.timer.get(), &limit) != 0) return false;
+  slot.timer_goes_off = slot.deadline;
+  return true;
+}
+
 void Pollable::Wait::start() {
   Slot& slot = owner_.slot(direction_);
   assert(slot.waiting == nullptr);
@@ -264,35 +274,52 @@ void Pollable::Wait::start() {
     slot.registration.reset(event_new(owner_.loop_.base(), owner_.fd_, kind, &Wait::on_event, &slot));
     if (!slot.registration) throw std::bad_alloc();
   }
-  slot.waiting = this;
-  const bool limited = limit_ >= Loop::Milliseconds::zero();
-  const timeval limit = limited ? to_timeval(limit_) : timeval{};
-  if (event_add(slot.registration.get(), limited ? &limit : nullptr) != 0) {
-    slot.waiting = nullptr;
+  slot.deadline = Time::max();
+  if (limit_ >= Loop::Milliseconds::zero()) {
+    const Time now = owner_.loop_.now();
+    // A limit may be so long that it stands for none.
+    if (limit_ < std::chrono::duration_cast<Loop::Milliseconds>(Time::max() - now)) slot.deadline = now + limit_;
+    const bool too_late = slot.deadline < slot.timer_goes_off.value_or(Time::max());
+    if (too_late && !owner_.set_timer(slot, now)) throw std::bad_alloc();
+  }
+  if (!slot.registered && event_add(slot.registration.get(), nullptr) != 0) {
     throw std::system_error(errno, std::generic_category(), "event_add");
   }
+  slot.registered = true;
+  slot.waiting = this;
 }
 
 void Pollable::Wait::stop() noexcept {
   Slot& slot = owner_.slot(direction_);
   slot.waiting = nullptr;
-  if (direction_ == Direction::Read) {
-    event_remove_timer(slot.registration.get());
-  } else if (slot.registration) {
+  if (direction_ == Direction::Write) {
     event_del(slot.registration.get());
+    slot.registered = false;
   }
 }
 
-void Pollable::Wait::on_event(int, short what, void* argument) {
+void Pollable::Wait::on_event(int, short, void* argument) {
   Slot& slot = *static_cast<Slot*>(argument);
   Wait* waiting = std::exchange(slot.waiting, nullptr);
   if (waiting == nullptr) {
     // Something came that nobody waits for yet: the next wait registers anew.
     event_del(slot.registration.get());
+    slot.registered = false;
     return;
   }
-  event_remove_timer(slot.registration.get());
-  waiting->finish(what & EV_TIMEOUT ? Outcome::TimedOut : Outcome::Ready);
+  if (waiting->direction_ == Direction::Write) slot.registered = false;  // those are told once
+  waiting->finish(Outcome::Ready);
+}
+
+void Pollable::Wait::on_timer(int, short, void* argument) {
+  Slot& slot = *static_cast<Slot*>(argument);
+  slot.timer_goes_off.reset();
+  if (slot.waiting == nullptr || slot.deadline == Time::max()) return;
+  const Time now = std::chrono::steady_clock::now();
+  if (now < slot.deadline && slot.owner->set_timer(slot, now)) return;
+  Wait* waiting = slot.waiting;
+  waiting->stop();
+  waiting->finish(Outcome::TimedOut);
 }
 
 void Signal::set() noexcept {

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "async/task.h"
@@ -153,6 +154,7 @@ class Pollable {
     void start() override;
     void stop() noexcept override;
     static void on_event(int fd, short what, void* slot);
+    static void on_timer(int fd, short what, void* slot);
 
     Pollable& owner_;
     Direction direction_;
@@ -172,11 +174,20 @@ class Pollable {
   struct FreeEvent {
     void operator()(event* e) const noexcept;
   };
+  using Time = std::chrono::steady_clock::time_point;
   struct Slot {
     std::unique_ptr<event, FreeEvent> registration;
+    // Most waits end long before their limit. So the timer is not taken back when one ends: it goes off at last, and is
+    // set anew then if somebody waits.
+    std::unique_ptr<event, FreeEvent> timer;
+    Time deadline;                       // of the wait; the greatest: none
+    std::optional<Time> timer_goes_off;  // nothing: the timer is not set
     Wait* waiting = nullptr;
     Pollable* owner = nullptr;
+    bool registered = false;
   };
+  // For its deadline, which is a time. False when there is no memory.
+  bool set_timer(Slot& slot, Time now) noexcept;
   void on_peer_closed() noexcept;
   Slot& slot(Direction direction) noexcept { return slots_[static_cast<std::size_t>(direction)]; }
 

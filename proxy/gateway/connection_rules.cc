@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "async/loop.h"
 #include "base/text.h"
 #include "config/arguments.h"
 #include "gateway/core_settings.h"
@@ -84,7 +85,7 @@ bool browser_keeps_alive(RequestState& state, const Browsers& disabled) {
 
 bool keeps_alive(RequestState& state, const ConnectionRules& settings) {
   if (state.closes || !browser_keeps_alive(state, settings.keepalive_disable.value_or(Browsers{}))) return false;
-  const auto age = std::chrono::steady_clock::now() - state.exchange.connection().began;
+  const auto age = async::Loop::current().now() - state.exchange.connection().began;
   return age <= settings.keepalive_time.value_or(std::chrono::hours(1));
 }
 

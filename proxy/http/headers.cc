@@ -5,6 +5,11 @@
 #include "base/text.h"
 
 namespace caisson::http {
+namespace {
+
+constexpr std::size_t usual_number = 16;  // of fields: room for most messages, made once
+
+}  // namespace
 
 const std::string* Headers::find(std::string_view name) const noexcept {
   for (const HeaderField& field : fields_) {
@@ -46,7 +51,10 @@ bool Headers::lists(std::string_view name, std::string_view token) const noexcep
   return false;
 }
 
-void Headers::add(std::string name, std::string value) { fields_.push_back({std::move(name), std::move(value)}); }
+void Headers::add(std::string name, std::string value) {
+  if (fields_.capacity() == 0) fields_.reserve(usual_number);
+  fields_.push_back({std::move(name), std::move(value)});
+}
 
 void Headers::set(std::string_view name, std::string value) {
   const auto first =

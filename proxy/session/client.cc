@@ -91,10 +91,10 @@ async::Task<bool> Client::read_head() {
   counted_.begin_request();
   parser_.reset();
   head_began_ = input_.received() - input_.unread().size();
-  const auto deadline = std::chrono::steady_clock::now() + options_.header_timeout;
+  const auto deadline = async::Loop::current().now() + options_.header_timeout;
   for (;;) {
     if (input_.empty()) {
-      const auto left = std::chrono::duration_cast<net::Milliseconds>(deadline - std::chrono::steady_clock::now());
+      const auto left = std::chrono::duration_cast<net::Milliseconds>(deadline - async::Loop::current().now());
       if (left <= net::Milliseconds::zero()) co_return false;
       const bool more = co_await input_.fill(left);
       if (!more) co_return false;

@@ -96,7 +96,7 @@ async::Task<void> H1Responder::put_body(std::span<const std::byte> slice) {
 async::Task<std::uint64_t> H1Responder::await_turn() {
   for (;;) {
     const auto seconds =
-        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - began_).count() + 1;
+        std::chrono::duration_cast<std::chrono::seconds>(async::Loop::current().now() - began_).count() + 1;
     const std::uint64_t allowed = policy_->rate * static_cast<std::uint64_t>(seconds) + policy_->unlimited_bytes;
     if (allowed > traffic_->sent) co_return allowed - traffic_->sent;
     const std::uint64_t over = traffic_->sent - allowed;

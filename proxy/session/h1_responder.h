@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "async/loop.h"
 #include "http/exchange.h"
 #include "http/h1/serializer.h"
 #include "net/transport.h"
@@ -62,7 +63,7 @@ class H1Responder final : public http::Responder, private http::BodyWriter {
   http::Traffic* traffic_ = nullptr;
   std::string head_;  // that has not left yet
   http::BodySize framing_;
-  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point began_ = async::Loop::current().now();
   std::uint64_t rest_ = 0;  // of a declared body
   bool raw_ = false;        // after a 101
   bool keep_alive_ = false;

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "async/buffer.h"
+#include "async/loop.h"
 #include "net/transport.h"
 
 namespace caisson::upstream {
@@ -22,7 +23,7 @@ class Connection {
 
   // `key`: connections with the same key are interchangeable.
   Connection(std::unique_ptr<net::Transport> transport, std::string key)
-      : transport_(std::move(transport)), key_(std::move(key)), born_(Clock::now()) {}
+      : transport_(std::move(transport)), key_(std::move(key)), born_(async::Loop::current().now()) {}
 
   net::Transport& transport() noexcept { return *transport_; }
   const std::string& key() const noexcept { return key_; }

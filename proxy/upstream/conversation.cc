@@ -24,7 +24,7 @@ constexpr const char* reading_body = "reading upstream";
 constexpr const char* upgraded = "proxying upgraded connection";
 
 net::Milliseconds since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration_cast<net::Milliseconds>(std::chrono::steady_clock::now() - start);
+  return std::chrono::duration_cast<net::Milliseconds>(async::Loop::current().now() - start);
 }
 
 }  // namespace
@@ -97,7 +97,7 @@ async::Task<bool> Conversation::send_slice(std::span<const std::byte> slice) {
 }
 
 void Conversation::sent_now() noexcept {
-  last_sent_ = Clock::now();
+  last_sent_ = async::Loop::current().now();
   attempt_.sent = connection_.sent() - sent_before_;
 }
 
@@ -123,13 +123,13 @@ async::Task<void> Conversation::send_body() {
   }
   request_whole_ = taken;
   sending_ = false;
-  last_sent_ = Clock::now();
+  last_sent_ = async::Loop::current().now();
   async::Signal never;
   co_await never.wait();
 }
 
 async::Task<bool> Conversation::fill(const char* doing, Wait how) {
-  const auto started = Clock::now();
+  const auto started = async::Loop::current().now();
   for (;;) {
     // While the client is still sending, it is the client who is slow; its own deadline watches over it.
     const net::Milliseconds quiet = sending_ ? net::Milliseconds(0) : std::min(since(last_sent_), since(started));
@@ -191,7 +191,7 @@ async::Task<void> Conversation::receive() {
 
 async::Task<void> Conversation::relay_body(const http::h1::ParsedResponse& response, http::BodyWriter& to) {
   http::h1::BodyDecoder decoder(response.body);
-  const auto begun = Clock::now();
+  const auto begun = async::Loop::current().now();
   while (!decoder.done()) {
     if (connection_.unread().empty()) {
       co_await to.flush();
@@ -230,7 +230,7 @@ async::Task<void> Conversation::pass_on(std::string_view data, http::BodyWriter&
 
 async::Task<void> Conversation::tunnel(http::BodyWriter& to_client) {
   co_await to_client.flush();
-  last_sent_ = Clock::now();
+  last_sent_ = async::Loop::current().now();
   co_await async::any(tunnel_down(to_client), tunnel_up());
 }
 

@@ -63,7 +63,7 @@ class Conversation {
   const std::uint64_t sent_before_ = connection_.sent();
   const std::uint64_t received_before_ = connection_.received();
   http::h1::ResponseParser parser_;
-  Clock::time_point last_sent_ = Clock::now();
+  Clock::time_point last_sent_ = async::Loop::current().now();
   bool sending_ = false;  // more of the request is to come
   bool request_whole_ = false;
   bool reusable_ = false;

@@ -22,7 +22,7 @@ constexpr net::Milliseconds default_connect_timeout{60'000};
 constexpr net::Milliseconds surely_open{1000};
 
 net::Milliseconds since(Clock::time_point start) {
-  return std::chrono::duration_cast<net::Milliseconds>(Clock::now() - start);
+  return std::chrono::duration_cast<net::Milliseconds>(async::Loop::current().now() - start);
 }
 
 // nginx takes all others for repeatable (ngx_http_upstream_next), RFC 9110 fewer; both agree on these.
@@ -71,7 +71,7 @@ class Call {
   ServerGroup& servers_;
   TlsProfile* tls_;
   IdleConnections& idle_;
-  const Clock::time_point begun_ = Clock::now();
+  const Clock::time_point begun_ = async::Loop::current().now();
   std::string head_;  // of the request, as it goes over the wire
   bool bodiless_ = true;
   unsigned next_on_ = 0;

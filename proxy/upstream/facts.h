@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "async/loop.h"
 #include "http/headers.h"
 #include "rules/request_state.h"
 
@@ -32,9 +33,9 @@ struct Attempt {
   std::uint64_t body = 0;      // bytes of the response body
   bool body_begun = false;     // the client's body was asked for: it cannot be had a second time
   bool first_of_pass = false;  // the one before was another proxy_pass's, before the request was sent on to this one
-  Clock::time_point begun = Clock::now();
+  Clock::time_point begun = async::Loop::current().now();
 
-  Milliseconds age() const { return std::chrono::duration_cast<Milliseconds>(Clock::now() - begun); }
+  Milliseconds age() const { return std::chrono::duration_cast<Milliseconds>(async::Loop::current().now() - begun); }
 };
 
 struct Facts {

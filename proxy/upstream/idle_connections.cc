@@ -30,7 +30,7 @@ std::size_t IdleConnections::size() const noexcept { return entries_->size(); }
 
 std::unique_ptr<Connection> IdleConnections::take(std::string_view key,
                                                   std::optional<std::chrono::milliseconds> at_most) {
-  const auto now = Connection::Clock::now();
+  const auto now = async::Loop::current().now();
   for (auto entry = entries_->begin(); entry != entries_->end();) {
     if (entry->connection->key() != key) {
       ++entry;
@@ -46,7 +46,7 @@ std::unique_ptr<Connection> IdleConnections::take(std::string_view key,
 }
 
 void IdleConnections::put(std::unique_ptr<Connection> connection, const KeepAlive& settings) {
-  const auto now = Connection::Clock::now();
+  const auto now = async::Loop::current().now();
   if (settings.idle_connections == 0 || connection->requests >= settings.requests ||
       now - connection->born() >= settings.lifetime || !connection->clean()) {
     return;

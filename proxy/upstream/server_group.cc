@@ -110,8 +110,7 @@ void ServerGroup::Walk::limit_tries(std::size_t most) noexcept {
 
 bool ServerGroup::Walk::nobody() const noexcept { return lists_->primary.empty() && lists_->backup.empty(); }
 
-std::optional<std::size_t> ServerGroup::Walk::choose() {
-  const auto now = Peer::Clock::now();
+std::optional<std::size_t> ServerGroup::Walk::choose(Peer::Clock::time_point now) {
   if (!among_backups_) {
     if (auto found = choice_->next(Candidates(lists_->primary, tried_, lists_->only(), now))) return found;
     if (lists_->backup.empty()) return std::nullopt;
@@ -123,11 +122,11 @@ std::optional<std::size_t> ServerGroup::Walk::choose() {
 
 std::shared_ptr<Peer> ServerGroup::Walk::next() {
   const std::lock_guard lock(group_->mutex_);
-  const std::optional<std::size_t> chosen = choose();
+  const auto now = Peer::Clock::now();
+  const std::optional<std::size_t> chosen = choose(now);
   if (!chosen) return nullptr;
   tried_[*chosen] = true;
   current_ = (among_backups_ ? lists_->backup : lists_->primary)[*chosen];
-  const auto now = Peer::Clock::now();
   if (now - current_->checked > current_->server->fail_timeout) current_->checked = now;
   ++current_->active;
   if (tries_left_ > 0) --tries_left_;

@@ -77,7 +77,7 @@ class ServerGroup {
     friend class ServerGroup;
     struct Lists;
     Walk(ServerGroup& group, std::shared_ptr<const Lists> lists, std::unique_ptr<Balancer::Choice> choice);
-    std::optional<std::size_t> choose();
+    std::optional<std::size_t> choose(Peer::Clock::time_point now);
 
     ServerGroup* group_;
     std::shared_ptr<const Lists> lists_;

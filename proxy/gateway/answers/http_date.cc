@@ -5,10 +5,19 @@
 namespace caisson::gateway {
 
 std::string http_date(std::time_t at) {
-  std::tm parts{};
-  gmtime_r(&at, &parts);
-  char text[40];
-  return {text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts)};
+  // Nearly every answer has one, and nearly all of them that of this second.
+  struct Last {
+    std::time_t at = 0;
+    std::string text;
+  };
+  static thread_local Last last;
+  if (last.text.empty() || last.at != at) {
+    std::tm parts{};
+    gmtime_r(&at, &parts);
+    char text[40];
+    last = {at, {text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts)}};
+  }
+  return last.text;
 }
 
 std::optional<std::time_t> parse_http_date(std::string_view text) {

@@ -161,6 +161,47 @@ TEST_CASE("a descriptor becomes readable, times out, and tells that its peer clo
   CHECK(seen == "timeout readable closed");
 }
 
+TEST_CASE("each wait has its own limit, whatever the one before it had") {
+  int pair[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
+  const Fd a(pair[0]);
+  const Fd b(pair[1]);
+  std::string seen;
+  run([&](Loop& loop) -> Task<void> {
+    return [](Loop& l, int fd, int peer, std::string& log) -> Task<void> {
+      Pollable poll(l, fd);
+      const auto wait = [](Pollable& on, std::chrono::milliseconds limit, std::string& told) -> Task<void> {
+        try {
+          co_await on.readable(limit);
+          told += "readable ";
+        } catch (const TimedOut&) {
+          told += "timeout ";
+        }
+      };
+      char byte = 'x';
+      REQUIRE(::write(peer, &byte, 1) == 1);
+      co_await wait(poll, 1h, log);
+      REQUIRE(::read(fd, &byte, 1) == 1);
+      co_await wait(poll, 2ms, log);  // shorter than the hour that was never over
+
+      REQUIRE(::write(peer, &byte, 1) == 1);
+      co_await wait(poll, 5ms, log);
+      REQUIRE(::read(fd, &byte, 1) == 1);
+      // Those five milliseconds pass while somebody waits for longer, and while somebody waits for ever.
+      const auto later = [](Loop& on, int to) -> Task<void> {
+        co_await on.sleep_for(20ms);
+        const char one = 'x';
+        REQUIRE(::write(to, &one, 1) == 1);
+      };
+      co_await both(wait(poll, 10s, log), later(l, peer));
+      REQUIRE(::read(fd, &byte, 1) == 1);
+      co_await wait(poll, 2ms, log);
+      co_await both(wait(poll, no_timeout, log), later(l, peer));
+    }(loop, a.get(), b.get(), seen);
+  });
+  CHECK(seen == "readable timeout readable readable timeout readable ");
+}
+
 // libevent alone reports a reset as readable and writable only, and spins when nobody waits for either.
 TEST_CASE("a reset ends the wait for the peer's close, also with unread bytes before it") {
   const Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
