@@ -204,10 +204,35 @@ class MemoryDriver final : public Driver {
     if (found == memory_->objects.end()) return not_found(key);
     return std::unique_ptr<Content>(std::make_unique<MemoryContent>(found->second));
   }
-  Result<void> renew_lease(const Key& key, std::chrono::seconds) override {
+  Result<void> renew_lease(const Key& key, std::chrono::milliseconds) override {
     auto there = size(key);  // nothing is ever collected here
     return there.ok() ? Result<void>() : std::move(there).error();
   }
+  Result<Time> changed(const Key& key) const override {
+    auto there = size(key);
+    if (!there.ok()) return std::move(there).error();
+    return Time::clock::now();
+  }
+
+  Result<void> move(const Key& from, const Key& to) override {
+    const std::lock_guard lock(memory_->mutex);
+    const std::string below = to.path() + '/';
+    for (const auto& [path, bytes] : memory_->objects) {
+      if (path.starts_with(below)) return Error{ErrorCode::Conflict, "something is there"};
+    }
+    bool found = false;
+    for (auto at = memory_->objects.begin(); at != memory_->objects.end();) {
+      if (at->first != from.path() && !at->first.starts_with(from.path() + '/')) {
+        ++at;
+        continue;
+      }
+      found = true;
+      memory_->objects[to.path() + at->first.substr(from.path().size())] = at->second;
+      at = memory_->objects.erase(at);
+    }
+    return found ? Result<void>() : not_found(from);
+  }
+  Result<void> settle(std::span<const Key>) override { return {}; }
 
   Result<std::unique_ptr<Hold>> hold(const Key& key, Sharing sharing) override {
     std::unique_lock lock(memory_->mutex);
@@ -220,6 +245,14 @@ class MemoryDriver final : public Driver {
       held.was_shared = true;
     }
     return std::unique_ptr<Hold>(std::make_unique<MemoryHold>(*memory_, key.path(), sharing));
+  }
+
+  Result<std::unique_ptr<Hold>> try_hold(const Key& key) override {
+    const std::lock_guard lock(memory_->mutex);
+    Memory::Lock& held = memory_->locks[key.path()];
+    if (held.alone || held.shared > 0) return Error{ErrorCode::Conflict, "somebody has it"};
+    held.alone = true;
+    return std::unique_ptr<Hold>(std::make_unique<MemoryHold>(*memory_, key.path(), Sharing::Alone));
   }
 
   Result<std::unique_ptr<Draft>> create_draft(const Key& folder) override {

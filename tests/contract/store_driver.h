@@ -248,6 +248,42 @@ void store_driver_contract(Make make) {
     REQUIRE(driver->put(blob, "hello").ok());
     CHECK(driver->renew_lease(blob, 15min).ok());
   }
+  SUBCASE("what is put has a time, which is now") {
+    using namespace std::chrono_literals;
+    CHECK(driver->changed(blob).error().code == ErrorCode::NotFound);
+    REQUIRE(driver->put(blob, "hello").ok());
+    CHECK(driver->changed(blob).value() > Time::clock::now() - 1min);
+    CHECK(driver->changed(blob).value() < Time::clock::now() + 1min);
+  }
+  SUBCASE("a folder moves as a whole, and what was in its place before stays where it is") {
+    const Key place = Layout::blob(digest);
+    const Key other = Layout::blob(digest_of(Algorithm::Sha256, text::bytes_of("other")));
+    CHECK(driver->move(place, other).error().code == ErrorCode::NotFound);
+    REQUIRE(driver->put(blob, "hello").ok());
+    REQUIRE(driver->move(place, other).ok());
+    const std::array places{place, other};
+    CHECK(driver->settle(places).ok());
+    CHECK(make()->get(blob, 100).error().code == ErrorCode::NotFound);
+    REQUIRE(driver->put(blob, "hello").ok());
+    CHECK(driver->move(place, other).error().code == ErrorCode::Conflict);
+    CHECK(make()->get(blob, 100).value() == "hello");
+  }
+  SUBCASE("an object that moves takes the place of another") {
+    const Key other = Layout::blob_data(digest_of(Algorithm::Sha256, text::bytes_of("other")));
+    REQUIRE(driver->put(blob, "hello").ok());
+    REQUIRE(driver->put(other, "other").ok());
+    REQUIRE(driver->move(blob, other).ok());
+    CHECK(make()->get(other, 100).value() == "hello");
+  }
+  SUBCASE("whoever does not wait for a lock is told that somebody has it") {
+    const Key lock = Layout::content_lock();
+    auto alone = driver->try_hold(lock);
+    REQUIRE(alone.ok());
+    CHECK(make()->try_hold(lock).error().code == ErrorCode::Conflict);
+    alone.value().reset();
+    auto shared = driver->hold(lock, Sharing::Shared);
+    CHECK(make()->try_hold(lock).error().code == ErrorCode::Conflict);
+  }
   SUBCASE("a lock is shared by any number, or one has it alone") {
     const Key lock = Layout::content_lock();
     {

@@ -22,9 +22,8 @@ Result<Digest> Repository::blob_target(const Digest& digest) const {
 }
 
 Result<std::uint64_t> Repository::blob_size(const Digest& digest) const {
-  auto target = blob_target(digest);
+  auto target = store_->leased_target(Layout::layer_link(name_, digest));
   if (!target.ok()) return std::move(target).error();
-  if (auto renewed = store_->renew_lease(target.value()); !renewed.ok()) return std::move(renewed).error();
   auto size = store_->driver().size(Layout::blob_data(target.value()));
   if (!size.ok()) return size;
   return checked_size(*store_, target.value(), size.value());
@@ -34,6 +33,11 @@ Result<std::unique_ptr<Content>> Repository::open_blob(const Digest& digest) con
   auto target = blob_target(digest);
   if (!target.ok()) return std::move(target).error();
   auto content = store_->driver().open(Layout::blob_data(target.value()));
+  if (!content.ok() && content.error().code == ErrorCode::NotFound) {
+    auto rescued = store_->rescued_target(Layout::layer_link(name_, digest));
+    if (!rescued.ok()) return std::move(rescued).error();
+    content = store_->driver().open(Layout::blob_data(rescued.value()));
+  }
   if (!content.ok()) return content;
   if (auto size = checked_size(*store_, target.value(), content.value()->size()); !size.ok()) {
     return std::move(size).error();

@@ -86,6 +86,8 @@ struct DraftStatus {
   std::optional<std::uint64_t> size;  // nothing when it is only what is left of one
 };
 
+using Time = std::chrono::system_clock::time_point;
+
 enum class Sharing : std::uint8_t { Shared, Alone };
 
 // Something that lasts as long as this does.
@@ -116,14 +118,24 @@ class Driver {
   virtual Result<std::unique_ptr<Content>> open(const Key& key) const = 0;
 
   // Content's lease: a time that tells collection, in whichever process, how long ago anybody was told that the content
-  // is there. Sets it to now if it is older than `age`. New content has one. It need not survive a power cut.
-  virtual Result<void> renew_lease(const Key& key, std::chrono::seconds age) = 0;
+  // is there. Sets it to now unless it is younger than `age`. New content has one. It need not survive a power cut.
+  virtual Result<void> renew_lease(const Key& key, std::chrono::milliseconds age) = 0;
+  // When an object was put, or its lease was renewed, by the storage's own clock.
+  virtual Result<Time> changed(const Key& key) const = 0;
+
+  // Takes a folder with all that is below it, or an object, to another place, in one step and quickly. NotFound when it
+  // is not there; Conflict when a folder that is not empty stands in the way (an object gives way to an object). A
+  // power cut may undo it, unless one of the two places was settled since.
+  virtual Result<void> move(const Key& from, const Key& to) = 0;
+  virtual Result<void> settle(std::span<const Key> places) = 0;
 
   // A lock of that name among all processes; waits for it. Any number share it, or one has it alone; who wants it alone
   // waits for those who have it, not for those who come after. So nobody may ask for a lock that he has already; who
   // needs several takes them in the order of Layout's functions. NotFound when it is wanted alone and nobody ever
   // shared it: then there is nothing to keep others from.
   virtual Result<std::unique_ptr<Hold>> hold(const Key& lock, Sharing sharing) = 0;
+  // The same lock, alone and at once. Conflict: somebody has it.
+  virtual Result<std::unique_ptr<Hold>> try_hold(const Key& lock) = 0;
 
   // Drafts, each in a folder of its own. A new draft need not survive a power cut before it is settled or published.
   virtual Result<std::unique_ptr<Draft>> create_draft(const Key& folder) = 0;

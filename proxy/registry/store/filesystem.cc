@@ -5,6 +5,9 @@
 #include <sys/uio.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <set>
+#include <string_view>
 
 #include "base/text.h"
 #include "registry/store/files.h"
@@ -141,11 +144,39 @@ Result<std::unique_ptr<Content>> FilesystemDriver::open(const Key& key) const {
       std::make_unique<FileContent>(std::move(file).value(), size.value(), can_read_cached_));
 }
 
-Result<void> FilesystemDriver::renew_lease(const Key& key, std::chrono::seconds age) {
-  auto changed = changed_at(root_, key.path());
-  if (!changed.ok()) return std::move(changed).error();
-  if (std::time(nullptr) - changed.value().tv_sec <= age.count()) return {};
+Result<void> FilesystemDriver::renew_lease(const Key& key, std::chrono::milliseconds age) {
+  auto since = changed(key);
+  if (!since.ok()) return std::move(since).error();
+  if (Time::clock::now() - since.value() < age) return {};
   return touch(root_, key.path());
+}
+
+Result<Time> FilesystemDriver::changed(const Key& key) const {
+  auto time = changed_at(root_, key.path());
+  if (!time.ok()) return std::move(time).error();
+  const auto since_epoch = std::chrono::seconds(time.value().tv_sec) + std::chrono::nanoseconds(time.value().tv_nsec);
+  return Time(std::chrono::duration_cast<Time::duration>(since_epoch));
+}
+
+Result<void> FilesystemDriver::move(const Key& from, const Key& to) {
+  if (auto made = folders_.make(std::string(parent_of(to.path()))); !made.ok()) return made;
+  if (::renameat(root_.get(), from.path().c_str(), root_.get(), to.path().c_str()) == 0) return {};
+  const int problem = errno;
+  const std::string doing = "move \"" + from.path() + "\" to \"" + to.path() + '"';
+  if (problem == ENOTEMPTY || problem == EEXIST) return Error{ErrorCode::Conflict, doing + ": something is there"};
+  return system_error(problem, doing);
+}
+
+Result<void> FilesystemDriver::settle(std::span<const Key> places) {
+  std::set<std::string_view> parents;
+  for (const Key& place : places) parents.insert(parent_of(place.path()));
+  for (const std::string_view parent : parents) {
+    auto settled = sync_folder(root_, std::string(parent));
+    if (settled.ok()) settled = folders_.sync_all_above(std::string(parent));
+    // What is gone altogether has no entry that could come back.
+    if (!settled.ok() && settled.error().code != ErrorCode::NotFound) return settled;
+  }
+  return {};
 }
 
 namespace {
@@ -171,6 +202,15 @@ Result<std::unique_ptr<Hold>> FilesystemDriver::hold(const Key& lock, Sharing sh
   auto turnstile = lock_file(root_, path + ".turn", sharing);
   if (!turnstile.ok()) return std::move(turnstile).error();
   return lock_file(root_, path, sharing);
+}
+
+Result<std::unique_ptr<Hold>> FilesystemDriver::try_hold(const Key& lock) {
+  if (auto made = folders_.make(std::string(parent_of(lock.path()))); !made.ok()) return std::move(made).error();
+  auto file = open_file(root_, lock.path(), O_RDONLY | O_CREAT, 0666);
+  if (!file.ok()) return std::move(file).error();
+  auto locked = FileLock::try_take(file.value());
+  if (!locked.ok()) return std::move(locked).error().in(lock.path());
+  return std::unique_ptr<Hold>(std::make_unique<HeldLock>(std::move(file).value(), std::move(locked).value()));
 }
 
 Result<std::unique_ptr<Draft>> FilesystemDriver::create_draft(const Key& folder) {

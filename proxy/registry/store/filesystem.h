@@ -35,8 +35,12 @@ class FilesystemDriver final : public Driver {
   Result<Names> folders(const Key& folder) const override;
   Result<std::uint64_t> size(const Key& key) const override;
   Result<std::unique_ptr<Content>> open(const Key& key) const override;
-  Result<void> renew_lease(const Key& key, std::chrono::seconds age) override;
+  Result<void> renew_lease(const Key& key, std::chrono::milliseconds age) override;
+  Result<Time> changed(const Key& key) const override;
+  Result<void> move(const Key& from, const Key& to) override;
+  Result<void> settle(std::span<const Key> places) override;
   Result<std::unique_ptr<Hold>> hold(const Key& lock, Sharing sharing) override;
+  Result<std::unique_ptr<Hold>> try_hold(const Key& lock) override;
   Result<std::unique_ptr<Draft>> create_draft(const Key& folder) override;
   Result<std::unique_ptr<Draft>> open_draft(const Key& folder) override;
   Result<DraftStatus> draft_status(const Key& folder) const override;

@@ -242,8 +242,9 @@ Result<void> FilesystemDraft::rename_to(const std::string& path) {
   struct stat present {};
   if (::fstatat(root_.get(), path.c_str(), &present, 0) == 0 && S_ISREG(present.st_mode) &&
       static_cast<std::uint64_t>(present.st_size) == size_) {
-    (void)touch(root_, path);
-    return unlink_file(root_, data_path());
+    // Unless collection has just taken it away: then ours takes its place.
+    auto kept = touch(root_, path);
+    if (kept.ok() || kept.error().code != ErrorCode::NotFound) return unlink_file(root_, data_path());
   }
   return rename_file(root_, data_path(), path);
 }

@@ -20,6 +20,12 @@ std::string joined(std::initializer_list<std::string_view> parts) {
 
 Key Layout::blobs() { return Key(joined({"blobs"})); }
 
+Key Layout::blobs(Algorithm algorithm) { return Key(joined({"blobs", to_string(algorithm)})); }
+
+Key Layout::blobs(Algorithm algorithm, std::string_view first_two) {
+  return Key(joined({"blobs", to_string(algorithm), first_two}));
+}
+
 Key Layout::blob(const Digest& digest) {
   return Key(joined({"blobs", to_string(digest.algorithm()), digest.hex().substr(0, 2), digest.hex()}));
 }
@@ -34,9 +40,29 @@ Key Layout::tags_lock(const RepositoryName& name) {
 
 Key Layout::removed() { return Key(joined({"_removed"})); }
 
+Key Layout::collection_lock() { return Key(joined({"_collection"})); }
+
+Key Layout::trash() { return Key(joined({"_trash"})); }
+
+Key Layout::trash(const TrashName& time) { return Key(joined({"_trash", time.str()})); }
+
+Key Layout::in_trash(const TrashName& time, const Key& place) {
+  return Key(trash(time).path() + place.path().substr(kBase.size()));
+}
+
+Key Layout::lease_ages() { return Key(joined({"_leases"})); }
+
+Key Layout::lease_age(std::chrono::milliseconds age) {
+  return Key(joined({"_leases", std::to_string(age.count()), "lock"}));
+}
+
 Key Layout::repositories() { return Key(joined({"repositories"})); }
 
 Key Layout::repository(const RepositoryName& name) { return Key(joined({"repositories", name.str()})); }
+
+Key Layout::layers(const RepositoryName& name, Algorithm algorithm) {
+  return Key(joined({"repositories", name.str(), kLayersFolder, to_string(algorithm)}));
+}
 
 Key Layout::layer(const RepositoryName& name, const Digest& digest) {
   return Key(joined({"repositories", name.str(), kLayersFolder, to_string(digest.algorithm()), digest.hex()}));
@@ -63,9 +89,16 @@ Key Layout::tag_current_link(const RepositoryName& name, const Tag& tag) {
   return Key(joined({"repositories", name.str(), kManifestsFolder, "tags", tag.str(), "current", "link"}));
 }
 
+Key Layout::tag_index(const RepositoryName& name, const Tag& tag, Algorithm algorithm) {
+  return Key(Layout::tag(name, tag).path() + "/index/" + std::string(to_string(algorithm)));
+}
+
+Key Layout::tag_index(const RepositoryName& name, const Tag& tag, const Digest& digest) {
+  return Key(tag_index(name, tag, digest.algorithm()).path() + '/' + std::string(digest.hex()));
+}
+
 Key Layout::tag_index_link(const RepositoryName& name, const Tag& tag, const Digest& digest) {
-  return Key(joined({"repositories", name.str(), kManifestsFolder, "tags", tag.str(), "index",
-                     to_string(digest.algorithm()), digest.hex(), "link"}));
+  return Key(tag_index(name, tag, digest).path() + "/link");
 }
 
 Key Layout::tags(const RepositoryName& name) {

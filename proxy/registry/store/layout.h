@@ -2,6 +2,7 @@
 // store's root; only the functions here make one, and only from parsed names, so no key leaves the root.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,9 @@ class Key {
 
 struct Layout {
   static Key blobs();
+  static Key blobs(Algorithm algorithm);
+  // Those whose hexadecimal digits begin with these two. REQUIRES: they are two such digits.
+  static Key blobs(Algorithm algorithm, std::string_view first_two);
   // Content: layers, configurations and manifests. Each is in a folder of its own.
   static Key blob(const Digest& digest);
   static Key blob_data(const Digest& digest);
@@ -38,18 +42,32 @@ struct Layout {
   // A folder of ours for what was removed and is still to be taken apart.
   static Key removed();
 
+  // Who collects garbage, or gives it back, has this lock alone. Its time is when somebody began to.
+  static Key collection_lock();
+  // What collection took away: below a folder of its own for each time, laid out as it was.
+  static Key trash();
+  static Key trash(const TrashName& time);
+  static Key in_trash(const TrashName& time, const Key& place);
+  // How old a lease may become before a process renews it, by the locks that the processes share: a folder each.
+  static Key lease_ages();
+  static Key lease_age(std::chrono::milliseconds age);
+
   // The folder that all repositories are below.
   static Key repositories();
   static Key repository(const RepositoryName& name);
 
   // Links: small files that hold a digest. What a link says decides, not the name of its folder.
   // Each in a folder of its own.
+  static Key layers(const RepositoryName& name, Algorithm algorithm);
   static Key layer(const RepositoryName& name, const Digest& digest);
   static Key layer_link(const RepositoryName& name, const Digest& digest);
   static Key revision(const RepositoryName& name, const Digest& digest);
   static Key revision_link(const RepositoryName& name, const Digest& digest);
   static Key revisions(const RepositoryName& name, Algorithm algorithm);
   static Key tag_current_link(const RepositoryName& name, const Tag& tag);
+  // Every digest that the tag ever had, and one of them.
+  static Key tag_index(const RepositoryName& name, const Tag& tag, Algorithm algorithm);
+  static Key tag_index(const RepositoryName& name, const Tag& tag, const Digest& digest);
   static Key tag_index_link(const RepositoryName& name, const Tag& tag, const Digest& digest);
 
   static Key tags(const RepositoryName& name);

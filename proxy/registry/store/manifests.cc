@@ -36,16 +36,19 @@ Revisions::Revisions() {
 }
 
 Result<std::string> Repository::manifest(const Digest& digest) const {
-  auto target = store_->read_link(Layout::revision_link(name_, digest));
+  auto target = store_->leased_target(Layout::revision_link(name_, digest));
   if (!target.ok()) return std::move(target).error();
-  if (auto renewed = store_->renew_lease(target.value()); !renewed.ok()) return std::move(renewed).error();
   return manifest_data(*store_, target.value());
 }
 
 Result<std::string> Repository::peek_manifest(const Digest& digest) const {
-  auto target = store_->read_link(Layout::revision_link(name_, digest));
+  const Key link = Layout::revision_link(name_, digest);
+  auto target = store_->read_link(link);
   if (!target.ok()) return std::move(target).error();
-  return manifest_data(*store_, target.value());
+  auto bytes = manifest_data(*store_, target.value());
+  if (bytes.ok() || bytes.error().code != ErrorCode::NotFound) return bytes;
+  target = store_->rescued_target(link);
+  return target.ok() ? manifest_data(*store_, target.value()) : std::move(target).error();
 }
 
 Result<std::string> Repository::content_of_manifest(const Digest& digest) const {
@@ -71,9 +74,8 @@ Result<Revisions> Repository::revisions() const {
 Result<bool> Repository::has_blob(const Digest& digest) const { return found(blob_size(digest)); }
 
 Result<bool> Repository::has_manifest(const Digest& digest) const {
-  auto target = store_->read_link(Layout::revision_link(name_, digest));
+  auto target = store_->leased_target(Layout::revision_link(name_, digest));
   if (!target.ok()) return found(target);
-  if (auto renewed = store_->renew_lease(target.value()); !renewed.ok()) return found(renewed);
   auto size = store_->driver().size(Layout::blob_data(target.value()));
   if (size.ok()) return size.value() > 0;
   return found(size);
@@ -92,6 +94,8 @@ Result<std::vector<Digest>> Repository::missing(const References& references) co
     return Result<void>();
   };
   if (auto done = check(references.blobs, &Repository::has_blob); !done.ok()) return std::move(done).error();
+  // Collection may have taken away what this manifest comes for, after a push that took very long.
+  std::erase_if(absent, [this](const Digest& digest) { return store_->bring_back_layer(name_, digest); });
   if (auto done = check(references.manifests, &Repository::has_manifest); !done.ok()) return std::move(done).error();
   return absent;
 }

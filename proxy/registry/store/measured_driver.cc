@@ -80,12 +80,22 @@ class MeasuredDriver final : public Driver {
     const Watch watch(times_, Action::Reader);
     return driver_->open(key);
   }
-  Result<void> renew_lease(const Key& key, std::chrono::seconds age) override {
+  Result<void> renew_lease(const Key& key, std::chrono::milliseconds age) override {
     const Watch watch(times_, Action::Stat);
     return driver_->renew_lease(key, age);
   }
+  Result<Time> changed(const Key& key) const override {
+    const Watch watch(times_, Action::Stat);
+    return driver_->changed(key);
+  }
+  Result<void> move(const Key& from, const Key& to) override {
+    const Watch watch(times_, Action::Move);
+    return driver_->move(from, to);
+  }
+  Result<void> settle(std::span<const Key> places) override { return driver_->settle(places); }
   // How long a lock is waited for says nothing about the storage.
   Result<std::unique_ptr<Hold>> hold(const Key& lock, Sharing sharing) override { return driver_->hold(lock, sharing); }
+  Result<std::unique_ptr<Hold>> try_hold(const Key& lock) override { return driver_->try_hold(lock); }
   Result<std::unique_ptr<Draft>> create_draft(const Key& folder) override {
     const Watch watch(times_, Action::Writer);
     return wrapped(driver_->create_draft(folder));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <ctime>
 
 #include "base/text.h"
 #include "registry/store/files.h"
@@ -70,6 +71,30 @@ UploadId UploadId::generate() {
   std::string id = text::to_hex(raw);
   for (const std::size_t at : {8U, 13U, 18U, 23U}) id.insert(at, 1, '-');
   return UploadId(std::move(id));
+}
+
+Result<TrashName> TrashName::parse(std::string_view text) {
+  constexpr std::string_view kShape = "ddddddddTddddddZ-xxxxxxxx";
+  const auto fits = [](char shape, char c) {
+    if (shape == 'd') return text::is_digit(c);
+    return shape == 'x' ? text::is_digit(c) || (c >= 'a' && c <= 'f') : c == shape;
+  };
+  if (!std::equal(kShape.begin(), kShape.end(), text.begin(), text.end(), fits)) return refused("not a name of trash");
+  std::string name(text);
+  std::tm utc{};
+  const char* const rest = ::strptime(name.c_str(), "%Y%m%dT%H%M%SZ", &utc);
+  if (rest == nullptr || *rest != '-') return refused("not a name of trash");
+  return TrashName(std::move(name), std::chrono::system_clock::from_time_t(::timegm(&utc)));
+}
+
+TrashName TrashName::generate(std::chrono::system_clock::time_point time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  std::array<char, 32> text{};
+  const std::size_t length = std::strftime(text.data(), text.size(), "%Y%m%dT%H%M%SZ-", &utc);
+  return {std::string(text.data(), length) + text::to_hex(random_bytes()).substr(0, 8),
+          std::chrono::system_clock::from_time_t(seconds)};
 }
 
 std::strong_ordering compare_components(std::string_view a, std::string_view b) noexcept {

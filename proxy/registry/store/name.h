@@ -4,6 +4,7 @@
 // Ownership: values. Errors: BadRequest, when the text does not follow the grammar.
 #pragma once
 
+#include <chrono>
 #include <compare>
 #include <string>
 #include <string_view>
@@ -48,6 +49,22 @@ class UploadId {
  private:
   explicit UploadId(std::string text) : text_(std::move(text)) {}
   std::string text_;
+};
+
+// A time at which garbage was taken away, as a name in the trash: "20261121T101500Z-1f00ba5e", which sorts by time. The
+// digits at its end tell apart what began in the same second.
+class TrashName {
+ public:
+  static Result<TrashName> parse(std::string_view text);
+  static TrashName generate(std::chrono::system_clock::time_point time);
+  const std::string& str() const noexcept { return text_; }
+  std::chrono::system_clock::time_point time() const noexcept { return time_; }
+  bool operator==(const TrashName&) const = default;
+
+ private:
+  TrashName(std::string text, std::chrono::system_clock::time_point time) : text_(std::move(text)), time_(time) {}
+  std::string text_;
+  std::chrono::system_clock::time_point time_;
 };
 
 // Compares repository names as the catalog orders them: component by component, so "a/b" stands before "a-b".

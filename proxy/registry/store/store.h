@@ -27,7 +27,17 @@ namespace caisson::registry::store {
 
 class Store {
  public:
-  Store(std::unique_ptr<Driver> driver, observe::ErrorLog log) : driver_(std::move(driver)), log_(std::move(log)) {}
+  // A lease older than `lease_age` is renewed before anybody is told that something is there. Collection's grace period
+  // is never shorter than four times that of any process which serves (announce_leases()).
+  Store(std::unique_ptr<Driver> driver, observe::ErrorLog log,
+        std::chrono::milliseconds lease_age = std::chrono::minutes(15))
+      : driver_(std::move(driver)), log_(std::move(log)), lease_age_(lease_age) {}
+
+  // Tells collection, in whichever process, how old leases may become here, as long as this store lives. Whoever serves
+  // does so first. Without success where the storage cannot be written, where nothing is collected either.
+  void announce_leases();
+  // How old the leases of those who serve may become at most; 0: nobody serves.
+  Result<std::chrono::milliseconds> oldest_lease() const;
 
   Repository repository(RepositoryName name) { return {*this, std::move(name)}; }
 
@@ -54,15 +64,24 @@ class Store {
   Result<Digest> read_link(const Key& link) const;
   Result<void> write_link(const Key& link, const Digest& target);
 
-  // Before anybody is told that this content is there. NotFound when it is not.
-  Result<void> renew_lease(const Digest& target) const;
+  // Where a link leads to, before anybody is told that this is there: its lease is renewed, and when collection has
+  // just taken it away although the link still stands it is brought back. NotFound when it is not there.
+  Result<Digest> leased_target(const Key& link) const;
+  // The same, for whoever has just found out that it is not at its place.
+  Result<Digest> rescued_target(const Key& link) const;
+  // Brings the blob and its link in that repository back from the trash. Whether it did.
+  bool bring_back_layer(const RepositoryName& repository, const Digest& blob) const;
 
   // Logs a fault of the stored data under this key, the first time that it is met.
   void report_once(const Key& key, std::string_view fault) const;
 
  private:
+  Result<void> renew_lease(const Digest& target) const;
+
   const std::unique_ptr<Driver> driver_;
   const observe::ErrorLog log_;
+  const std::chrono::milliseconds lease_age_;
+  std::unique_ptr<Hold> announced_;  // before the driver goes
   ParkedUploads parked_;
   TagLists tag_lists_;
   mutable std::mutex reported_mutex_;
