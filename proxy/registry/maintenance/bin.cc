@@ -1,0 +1,64 @@
+#include "registry/maintenance/bin.h"
+
+#include <ranges>
+
+namespace caisson::registry::maintenance {
+
+Result<std::unique_ptr<store::Hold>> Bin::keep_others_out() {
+  // Trying again, instead of waiting for it: whoever puts a manifest shares the lock over several syncs, and is not to
+  // find a queue behind somebody who waits.
+  constexpr std::chrono::microseconds kBetween{500};
+  for (;;) {
+    auto held = driver_.try_hold(store::Layout::content_lock());
+    if (held.ok() || held.error().code != ErrorCode::Conflict) return held;
+    if (!pace_.wait(kBetween)) return std::unique_ptr<store::Hold>();
+  }
+}
+
+Result<bool> Bin::throw_away(const store::Key& place) {
+  constexpr std::chrono::hours kOneName{1};  // what is thrown later lies there until later
+  const store::Time now = store::Time::clock::now();
+  if (!name_ || (fresh_.empty() && now - name_->time() > kOneName)) name_ = store::TrashName::generate(now);
+  const store::Key to = store::Layout::in_trash(*name_, place);
+  auto moved = driver_.move(place, to);
+  if (!moved.ok() && moved.error().code == ErrorCode::NotFound) return false;
+  if (!moved.ok()) return std::move(moved).error();
+  fresh_.push_back({place, to});
+  return true;
+}
+
+Result<bool> Bin::used_since(const store::Key& key, store::Time since) const {
+  auto used = driver_.changed(store::Layout::in_trash(*name_, key));
+  if (!used.ok()) return std::move(used).error();
+  return used.value() >= since;
+}
+
+Result<void> Bin::take_back() {
+  Result<void> done;
+  for (const Thrown& thrown : std::views::reverse(fresh_)) {
+    auto moved = driver_.move(thrown.to, thrown.from);
+    // Something else in its place is as good, and what is gone somebody else has brought back.
+    const bool stands =
+        moved.ok() || moved.error().code == ErrorCode::Conflict || moved.error().code == ErrorCode::NotFound;
+    if (!stands) done = std::move(moved);
+  }
+  fresh_.clear();
+  return done;
+}
+
+void Bin::accept() {
+  for (const Thrown& thrown : fresh_) {
+    unsettled_.push_back(thrown.from);
+    unsettled_.push_back(thrown.to);
+  }
+  fresh_.clear();
+}
+
+Result<void> Bin::settle() {
+  accept();
+  auto settled = driver_.settle(unsettled_);
+  unsettled_.clear();
+  return settled;
+}
+
+}  // namespace caisson::registry::maintenance
