@@ -1,7 +1,7 @@
-// `caisson health`, the container's HEALTHCHECK: whether process 1 answers on all the ports that it listens on.
+// `caisson health`, the container's HEALTHCHECK: whether process 1 takes connections on all the ports that it listens on.
 //
-// It needs neither the configuration nor a password nor TLS: any answer of the worker is one, that a plain request came
-// to a port for TLS as well. A worker that hangs leaves the connection in the queue.
+// It needs neither the configuration nor a password nor TLS, and leaves no line in an access log: it ends a connection
+// without a request, which the worker takes notice of by ending it, too. One that hangs leaves it in the queue.
 //
 // Ownership: values. Threading: none of its own.
 #pragma once
