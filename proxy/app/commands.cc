@@ -87,7 +87,8 @@ bool passes_test(Product& product, const Invocation& invocation, const ErrorLog&
 
   const Plan& plan = *loaded.plan;
   std::vector<Error> errors = check_listeners(plan.listeners);
-  if (Result<void> pid = check_pid_file(plan.pid_path); !pid.ok()) errors.push_back(std::move(pid).error());
+  Result<void> pid = excused_in_container(check_pid_file(plan.pid_path), console);
+  if (!pid.ok()) errors.push_back(std::move(pid).error());
   for (const Error& error : errors) console.emerg(error.what);
   const std::vector<std::string> problems = check_in_worker(invocation, plan);
   for (const std::string& problem : problems) console.emerg(problem);
@@ -122,7 +123,8 @@ int signal_master(Product& product, const Invocation& invocation, const ErrorLog
   if (invocation.signal == "reload" && !report(load_from_disk(product, invocation, {}), invocation, console))
     return EXIT_FAILURE;
   config::FileSource disk;
-  const Result<pid_t> pid = read_pid_file(pid_path_in(invocation, read_configuration(invocation, disk)));
+  Result<pid_t> pid = read_pid_file(pid_path_in(invocation, read_configuration(invocation, disk)));
+  if (!pid.ok() && is_process_1_this_program()) pid = pid_t{1};
   if (!pid.ok()) {
     console.error(pid.error().what);
     return EXIT_FAILURE;
@@ -156,7 +158,8 @@ int serve_alone(Product& product, const Invocation& invocation, Plan plan, const
   }
   PidFile pid_file;
   const auto on_ready = [&]() -> Result<void> {
-    if (Result<void> written = pid_file.write(plan.pid_path); !written.ok()) return written;
+    Result<void> written = excused_in_container(pid_file.write(plan.pid_path), plan.error_log);
+    if (!written.ok()) return written;
     daemon.finish(plan.error_log);
     return {};
   };

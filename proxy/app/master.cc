@@ -251,7 +251,8 @@ bool Master::start_worker(std::shared_ptr<const Generation> generation) {
 
 void Master::on_ready(WorkerProcess& worker) {
   if (worker.generation() != coming_ || stopping_ != Stopping::No) return;
-  if (Result<void> written = pid_file_.write(coming_->plan.pid_path); !written.ok()) {
+  const Result<void> written = excused_in_container(pid_file_.write(coming_->plan.pid_path), log_);
+  if (!written.ok()) {
     return worker.abandon(written.error().what);
   }
   // From here on the new configuration is in force.

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "observe/error_log.h"
 
 namespace caisson::app {
 
@@ -33,6 +34,12 @@ class PidFile {
 
 // Whether the file could be written; leaves nothing behind. "" is no file.
 Result<void> check_pid_file(const std::string& path);
+
+// Whether process 1 is this program, as in a container of its own. It needs no pid file: signals find it without.
+bool is_process_1_this_program();
+
+// There a pid file that could not be written, in a container that is read-only, is a warning and no error.
+Result<void> excused_in_container(Result<void> written, const observe::ErrorLog& log);
 
 // Whose number is in the file. Errors in nginx's words.
 Result<pid_t> read_pid_file(const std::string& path);
