@@ -37,8 +37,8 @@ program_image() {
   { ldd "$program" || true; } | { grep -o '/[^ ]*' || true; } | while read -r library; do
     install -D -m 755 "$(realpath "$library")" "$tree$library"
   done
-  printf 'root:x:0:0::/:/\nnginx:x:101:101::/:/\n' >"$tree/etc/passwd"
-  printf 'root:x:0:\nnginx:x:101:\n' >"$tree/etc/group"
+  printf 'root:x:0:0::/:/\nnginx:x:101:101::/:/\nnobody:x:65534:65534::/:/\n' >"$tree/etc/passwd"
+  printf 'root:x:0:\nnginx:x:101:\nnogroup:x:65534:\n' >"$tree/etc/group"
   cp -r "$3/." "$tree/"
   tar -C "$tree" -c . | on host docker import \
     --change 'ENV PATH=/usr/sbin:/usr/bin' --change "CMD $4" - "$name" >/dev/null

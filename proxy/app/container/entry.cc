@@ -93,11 +93,12 @@ Place choose_place(std::vector<std::string> command, const Mounted& mounted) {
   std::string ignored;
   if (!mounted.registry_variables.empty()) ignored = "; " + listed(mounted.registry_variables) + " set nothing there";
   const std::vector<std::string> nginx{"nginx", "-g", "daemon off;"};
+  if (mounted.own_nginx_conf) {
+    return {Place::Of::Nginx, nginx, std::string(nginx_conf) + " is not the image's" + ignored};
+  }
   if (!mounted.site_files.empty()) {
     return {Place::Of::Nginx, nginx, "there is " + listed(mounted.site_files) + ignored};
   }
-  if (mounted.own_nginx_conf)
-    return {Place::Of::Nginx, nginx, std::string(nginx_conf) + " is not the image's" + ignored};
   const std::vector<std::string> registry{"registry", "serve", registry_conf};
   if (!mounted.registry_variables.empty()) {
     return {Place::Of::Registry, registry, listed(mounted.registry_variables) + " set it up"};

@@ -89,6 +89,9 @@ class Format {
   std::vector<std::variant<std::string, rules::Template>> pieces_;
 };
 
+// Where Debian's nginx and nginx's image log when nothing is said: their --http-log-path.
+constexpr const char* usual_log = "/var/log/nginx/access.log";
+
 constexpr std::string_view combined =
     "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent \"$http_referer\" "
     "\"$http_user_agent\"";
@@ -228,9 +231,9 @@ Result<void> find_formats(Loader& loader, rules::Level& http) {
   const std::shared_ptr<const Format> usual = std::move(made).value();
 
   auto& top = http.own<AccessLogs>().logs;
-  if (!top) {  // nginx's default
+  if (!top) {
     AccessLog log;
-    log.path = loader.from_prefix("logs/access.log");
+    log.path = usual_log;
     log.format_name = "combined";
     log.at = http.at();
     auto writer = open_log(loader, log.path, 0);

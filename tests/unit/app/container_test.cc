@@ -121,6 +121,8 @@ TEST_CASE("without a command, an nginx.conf that is not the image's makes it ngi
   Mounted mounted;
   mounted.own_nginx_conf = true;
   CHECK(choose_place({}, mounted).of == Place::Of::Nginx);
+  mounted.site_files = {"/etc/nginx/conf.d/nginx.conf"};  // a copy that nothing includes
+  CHECK(choose_place({}, mounted).because == "/etc/nginx/nginx.conf is not the image's");
 }
 
 TEST_CASE("without a command and without files for nginx it is registry:2") {
