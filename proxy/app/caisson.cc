@@ -34,16 +34,52 @@ constexpr std::size_t most_waiting_disk_jobs = 16'384;
 constexpr std::size_t most_waiting_hashes = 256;
 constexpr std::size_t most_waiting_names = 1'024;
 
+constexpr std::uint64_t default_connections = 512;  // nginx's worker_connections
+
+std::size_t processors() { return std::max(1U, std::thread::hardware_concurrency()); }
+
+// Each loop stands for one of nginx's worker processes: what a configuration allows one of those, all of them together
+// have in one process here.
+std::size_t loops_of(const gateway::ProcessSettings& process) {
+  const std::uint64_t wanted = process.worker_processes.value_or(1);
+  return wanted == 0 ? processors() : wanted;
+}
+std::uint64_t connections_of(const gateway::ProcessSettings& process) {
+  return process.worker_connections.value_or(default_connections) * loops_of(process);
+}
+
+// How many connections fit into so many descriptors: some are left for files, without which nobody is served.
+std::uint64_t connections_in(std::uint64_t descriptors) {
+  return descriptors - std::min(descriptors / 2, descriptors / 4 + 32);
+}
+
+// worker_rlimit_nofile, or what the connections need as far as it may be had; none: as it is.
+std::optional<std::uint64_t> descriptors_of(const gateway::ProcessSettings& process,
+                                            std::vector<std::string>& warnings) {
+  const DescriptorLimits limits = descriptor_limits();
+  const std::uint64_t connections = connections_of(process);
+  std::optional<std::uint64_t> number = process.worker_rlimit_nofile;
+  if (number) {
+    // As nginx, which complains and goes on with as many as there are.
+    if (Result<void> allowed = may_have_descriptors(*number); !allowed.ok()) {
+      warnings.push_back(allowed.error().what);
+      number.reset();
+    } else if (const std::uint64_t of_all = *number * loops_of(process); may_have_descriptors(of_all).ok()) {
+      number = of_all;
+    }
+  } else if (const std::uint64_t wanted = std::min(limits.most, 2 * connections); wanted > limits.now) {
+    number = wanted;
+  }
+  if (const std::uint64_t have = number.value_or(limits.now); connections > have) {
+    warnings.push_back(std::to_string(connections) +
+                       " worker_connections exceed open file resource limit: " + std::to_string(have));
+  }
+  return number;
+}
+
 Result<WorkerRights> rights_of(const gateway::ProcessSettings& process, Invocation::Face face,
                                std::vector<std::string>& warnings) {
-  WorkerRights rights{{}, process.worker_rlimit_nofile};
-  // As nginx, which complains and goes on with as many as there are.
-  if (rights.descriptors) {
-    if (Result<void> allowed = may_have_descriptors(*rights.descriptors); !allowed.ok()) {
-      warnings.push_back(allowed.error().what);
-      rights.descriptors.reset();
-    }
-  }
+  WorkerRights rights{{}, descriptors_of(process, warnings)};
   // registry:2 keeps the user that started it: volumes often belong to root.
   if (face == Invocation::Face::Registry) return rights;
   if (::geteuid() != 0) {
@@ -171,9 +207,8 @@ Product::Loaded Caisson::load(const Invocation& invocation, config::Source& file
 std::string Caisson::build_options() const { return configure_arguments(language_); }
 
 int Caisson::serve(Serving serving) {
-  const std::size_t processors = std::max(1U, std::thread::hardware_concurrency());
-  async::BlockingPool disk(std::max<std::size_t>(8, 4 * processors), most_waiting_disk_jobs);
-  async::BlockingPool hashes(processors, most_waiting_hashes);
+  async::BlockingPool disk(std::max<std::size_t>(8, 4 * processors()), most_waiting_disk_jobs);
+  async::BlockingPool hashes(processors(), most_waiting_hashes);
   async::BlockingPool names(2, most_waiting_names);
   rules::Services services;
   services.disk = &disk;
@@ -184,6 +219,9 @@ int Caisson::serve(Serving serving) {
   services.connections = &connections;
   observe::Metrics metrics;
   services.metrics = &metrics;
+
+  observe::ConnectionSlots slots;
+  services.slots = &slots;
 
   config::MemorySource files(serving.files);
   rules::Loader::Loaded loaded = load_settings(language_, serving.invocation, files, services);
@@ -214,9 +252,10 @@ int Caisson::serve(Serving serving) {
     if (!settings) return nullptr;
     return {settings, hosts_of(settings->root)};
   };
-  const std::uint64_t wanted = loaded.settings->root.get<gateway::ProcessSettings>().worker_processes.value_or(1);
-  return serve_settings(*loaded.settings, std::move(serving.listeners), wanted == 0 ? processors : wanted,
-                        serving.control, connections, renew);
+  const auto& process = loaded.settings->root.get<gateway::ProcessSettings>();
+  slots.limit(std::min(connections_of(process), connections_in(descriptor_limits().now)));
+  return serve_settings(*loaded.settings, std::move(serving.listeners), loops_of(process), serving.control, connections,
+                        slots, renew);
 }
 
 }  // namespace caisson::app

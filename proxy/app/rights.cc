@@ -40,6 +40,12 @@ Result<void> may_have_descriptors(std::uint64_t number) {
   return {};
 }
 
+DescriptorLimits descriptor_limits() {
+  rlimit now{};
+  ::getrlimit(RLIMIT_NOFILE, &now);
+  return {now.rlim_cur, now.rlim_max};
+}
+
 Result<void> become(const WorkerRights& rights) {
   if (rights.descriptors) {
     const rlimit limit{*rights.descriptors, *rights.descriptors};

@@ -11,6 +11,7 @@
 #include "app/handover.h"
 #include "gateway/virtual_hosts.h"
 #include "observe/connection_counts.h"
+#include "observe/connection_slots.h"
 #include "rules/loader.h"
 
 namespace caisson::app {
@@ -19,8 +20,9 @@ namespace caisson::app {
 // and keys new connections get. Null: they keep those that they have.
 using Renew = std::function<std::shared_ptr<const gateway::VirtualHosts>(const config::Files& changed)>;
 
-// Serves until control says Stop or Quit. Returns the exit status of the process.
+// Serves until control says Stop or Quit, no more connections at a time than there are slots. Returns the exit status
+// of the process.
 int serve_settings(const rules::Settings& settings, std::vector<NamedFd> listeners, std::size_t loops, Control& control,
-                   observe::ConnectionCounts& connections, Renew renew);
+                   observe::ConnectionCounts& connections, observe::ConnectionSlots& slots, Renew renew);
 
 }  // namespace caisson::app

@@ -90,9 +90,12 @@ class ConnectionCounts {
     const std::lock_guard lock(mutex_);
     return loops_.emplace_back();
   }
+  // One that was accepted and closed at once, since there was no room for it.
+  void turn_away() noexcept { turned_away_.fetch_add(1, std::memory_order_relaxed); }
   ConnectionTotals totals() const {
     const std::lock_guard lock(mutex_);
     ConnectionTotals totals;
+    totals.accepted = turned_away_.load(std::memory_order_relaxed);
     for (const LoopCounts& loop : loops_) loop.add_to(totals);
     return totals;
   }
@@ -100,6 +103,7 @@ class ConnectionCounts {
  private:
   mutable std::mutex mutex_;
   std::list<LoopCounts> loops_;
+  std::atomic<std::uint64_t> turned_away_{0};
 };
 
 }  // namespace caisson::observe

@@ -24,6 +24,7 @@ class BlockingPool;
 }
 namespace caisson::observe {
 class ConnectionCounts;
+class ConnectionSlots;
 class LogFile;
 class LogFiles;
 class Metrics;
@@ -45,8 +46,9 @@ struct Services {
   async::BlockingPool* hashes = nullptr;  // password hashing
   async::BlockingPool* names = nullptr;   // name resolution
   const observe::ConnectionCounts* connections = nullptr;
-  observe::LogFiles* logs = nullptr;    // the open logs; null: log directives are checked only
-  observe::Metrics* metrics = nullptr;  // what Prometheus gets to read
+  observe::ConnectionSlots* slots = nullptr;  // connections to backends are counted there
+  observe::LogFiles* logs = nullptr;          // the open logs; null: log directives are checked only
+  observe::Metrics* metrics = nullptr;        // what Prometheus gets to read
 };
 
 // A loaded configuration.

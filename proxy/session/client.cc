@@ -27,7 +27,17 @@ async::Task<void> drain(H1Body& body) {
 
 void IdleConnections::drain() {
   draining_ = true;
-  for (async::CancelScope* scope : waiting_) scope->cancel();
+  for (const Waiting& one : waiting_) {
+    if (one.served) one.scope->cancel();
+  }
+}
+
+void IdleConnections::close_oldest(std::size_t most) {
+  for (const Waiting& one : waiting_) {
+    if (one.scope->cancelled()) continue;  // on its way out
+    if (most-- == 0) return;
+    one.scope->cancel();
+  }
 }
 
 Client::Client(std::unique_ptr<net::Transport> transport, http::ConnectionInfo info, http::Handler& handler,
@@ -69,8 +79,7 @@ async::Task<bool> Client::wait_for_request() {
   counted_.enter(observe::LoopCounts::Phase::Waiting);
   async::CancelScope* outer = co_await async::current_scope();
   async::CancelScope scope(outer);
-  // Who has not asked for anything yet may be just about to: a graceful stop answers one request, as nginx does.
-  if (info_.requests > 0) idle_.waiting_.insert(&scope);
+  const IdleWait waiting(idle_, scope, info_.requests > 0);
   bool come = true;
   try {
     auto wait = async::under(scope, input_.wait(wait_limit_));
@@ -82,7 +91,6 @@ async::Task<bool> Client::wait_for_request() {
   } catch (const http::PeerGone&) {
     come = false;
   }
-  idle_.waiting_.erase(&scope);
   co_return come;
 }
 

@@ -4,6 +4,7 @@
 
 #include "http/h1/serializer.h"
 #include "net/socket.h"
+#include "observe/connection_slots.h"
 #include "rules/request_log.h"
 #include "tls/transport.h"
 #include "upstream/conversation.h"
@@ -153,6 +154,8 @@ void Call::note(ServerGroup::Walk& walk, const Peer& peer, const Trouble& troubl
 
 async::Task<Call::Outcome> Call::attempt(const Peer& peer, bool fresh, unsigned next_on) {
   Attempt& record = facts_.add_attempt(peer.text);
+  std::optional<observe::ConnectionSlots::Slot> slot;
+  if (settings_.slots != nullptr) slot.emplace(settings_.slots->add());
   const bool may_repeat = bodiless_ && (repeatable(exchange_.request().method) || (next_on_ & OnNonIdempotent) != 0);
 
   std::unique_ptr<Connection> connection;

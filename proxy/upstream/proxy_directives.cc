@@ -121,6 +121,11 @@ Result<void> next_upstream(Loader& loader, const Directive& d) {
   return {};
 }
 
+Result<void> take_slots(Loader& loader, rules::Level& root) {
+  root.own<ProxySettings>().slots = loader.services().slots;
+  return {};
+}
+
 constexpr auto None = DirectiveSpec::Body::None;
 constexpr unsigned anywhere = rules::Http | rules::Server | rules::Location;
 using S = ProxySettings;
@@ -155,6 +160,7 @@ void describe_proxy_pass(rules::Language& language) {
   describe_tls_directives(language);
   describe_settled_directives(language);
   describe_cache_directives(language);
+  language.add_block_end(rules::Main, &take_slots);
   language.add_finish(&bind_passes);
 }
 

@@ -43,6 +43,7 @@ void ProxySettings::inherit(const ProxySettings& outer) {
   rules::inherit(ssl_conf_commands, outer.ssl_conf_commands);
   rules::inherit(ssl_protocols, outer.ssl_protocols);
   rules::inherit(ssl_ciphers, outer.ssl_ciphers);
+  slots = outer.slots;
 }
 
 std::string TlsFile::path(rules::RequestState& state) const {

@@ -17,6 +17,10 @@
 #include "upstream/cookies.h"
 #include "upstream/redirect.h"
 
+namespace caisson::observe {
+class ConnectionSlots;
+}
+
 namespace caisson::upstream {
 
 // A proxy_set_header. An empty value removes the header.
@@ -130,6 +134,8 @@ struct ProxySettings {
   std::optional<TlsFile> ssl_certificate_key;
   std::optional<std::vector<std::string>> ssl_passwords;
   std::optional<std::vector<std::pair<std::string, std::string>>> ssl_conf_commands;
+
+  observe::ConnectionSlots* slots = nullptr;  // null: connections are not counted
 
   void inherit(const ProxySettings& outer);
 };
