@@ -17,6 +17,7 @@
 #include "gateway/gateway.h"
 #include "gateway/virtual_hosts.h"
 #include "limits/module.h"
+#include "limits/zones.h"
 #include "monitor/module.h"
 #include "observe/metrics.h"
 #include "registry/api/module.h"
@@ -198,6 +199,7 @@ Product::Loaded Caisson::load(const Invocation& invocation, config::Source& file
     plan.logs_to_stderr = plan.logs_to_stderr || file.path == "stderr";
   }
   plan.error_log = settings.root.get<rules::ErrorLogSettings>().log.value();
+  plan.memories = limits::memories_of(settings);
   if (const gateway::VirtualHosts* hosts = hosts_of(settings.root))
     plan.listeners = take(listeners_of(*hosts), loaded.errors);
   if (loaded.errors.empty()) loaded.plan = std::move(plan);
@@ -215,6 +217,7 @@ int Caisson::serve(Serving serving) {
   services.hashes = &hashes;
   services.names = &names;
   services.logs = &serving.logs;
+  services.memories = &serving.memories;
   observe::ConnectionCounts connections;
   services.connections = &connections;
   observe::Metrics metrics;

@@ -168,8 +168,8 @@ int serve_alone(Product& product, const Invocation& invocation, Plan plan, const
   for (const NamedDescriptor& listener : sockets.of(plan.listeners)) {
     listeners.push_back({listener.name, Fd(::fcntl(listener.descriptor, F_DUPFD_CLOEXEC, 0))});
   }
-  const int status =
-      product.serve({invocation, std::move(plan.files), std::move(listeners), plan.logs, false, control});
+  const int status = product.serve(
+      {invocation, std::move(plan.files), std::move(listeners), plan.logs, SharedMemories(), false, control});
   for (const std::string& failure : control.failures()) console.emerg(failure);
   return status;
 }

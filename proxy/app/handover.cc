@@ -131,6 +131,7 @@ std::string encode(const HandoverView& handover) {
   encode(handover.files, to);
   encode(handover.listeners, to);
   encode(handover.logs, to);
+  encode(handover.memories, to);
   return to.text();
 }
 
@@ -145,7 +146,7 @@ Result<Handover> decode(std::string_view text, std::vector<Fd> descriptors) {
   handover.check_only = from.number() != 0;
   decode(from, handover.files);
   auto next = descriptors.begin();
-  for (std::vector<NamedFd>* into : {&handover.listeners, &handover.logs}) {
+  for (std::vector<NamedFd>* into : {&handover.listeners, &handover.logs, &handover.memories}) {
     for (std::uint64_t n = from.number(); n > 0 && next != descriptors.end(); --n) {
       into->push_back({from.text(), std::move(*next++)});
     }
@@ -271,7 +272,7 @@ Result<void> send_handover(int channel, const HandoverView& handover) {
   Result<Fd> file = to_memory_file(encode(handover));
   if (!file.ok()) return std::move(file).error();
   std::vector<int> all{file.value().get()};
-  for (const std::vector<NamedDescriptor>* named : {&handover.listeners, &handover.logs}) {
+  for (const std::vector<NamedDescriptor>* named : {&handover.listeners, &handover.logs, &handover.memories}) {
     for (const NamedDescriptor& one : *named) all.push_back(one.descriptor);
   }
   const std::string count = std::to_string(all.size());

@@ -4,8 +4,8 @@
 //
 //   master -> worker
 //     H text        The handover begins; once, first. `text` is the number of descriptors that it has. The first one
-//                   is a memory file with the encoded Handover; then come the listening sockets, then the logs, in
-//                   the order in which the Handover names them.
+//                   is a memory file with the encoded Handover; then come the listening sockets, the logs and the
+//                   shared memories, in the order in which the Handover names them.
 //     D             More descriptors of the handover (one message holds at most 253).
 //     L path        The log at `path` was opened anew; one descriptor.
 //     U             Certificates, keys or password files have other texts; one descriptor, of a memory file with them.
@@ -50,6 +50,7 @@ struct Handover {
   config::Files files;      // configuration, certificates, keys, htpasswd files: what the master read to load it
   std::vector<NamedFd> listeners;
   std::vector<NamedFd> logs;
+  std::vector<NamedFd> memories;  // SharedMemories
 };
 
 struct NamedDescriptor {
@@ -65,6 +66,7 @@ struct HandoverView {
   const config::Files& files;
   std::vector<NamedDescriptor> listeners;
   std::vector<NamedDescriptor> logs;
+  std::vector<NamedDescriptor> memories{};
 };
 
 // The logs that have a path, as a handover names them.

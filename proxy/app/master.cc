@@ -75,6 +75,10 @@ bool Master::start(Plan plan) {
     return false;
   }
   log_ = plan.error_log;
+  if (Result<void> made = memories_.make(plan.memories); !made.ok()) {
+    console_.emerg(made.error().what);
+    return false;
+  }
   if (plan.daemon && predecessor_ == 0) {  // who has a predecessor is in the background already
     Result<Daemon> started = Daemon::start();
     if (!started.ok()) {
@@ -236,8 +240,11 @@ void Master::on_exit(WorkerProcess& worker, int status) {
 
 bool Master::start_worker(std::shared_ptr<const Generation> generation) {
   const Plan& plan = generation->plan;
-  const HandoverView handover{
+  HandoverView handover{
       invocation_, plan.worker, false, plan.files, sockets_.of(plan.listeners), descriptors_of(plan.logs)};
+  for (const auto& memory : plan.memories) {
+    handover.memories.push_back({memory.name, memories_.descriptor(memory.name)});
+  }
   Result<std::unique_ptr<WorkerProcess>> worker =
       WorkerProcess::start(handover, daemon_.error_output(plan.error_log), generation);
   if (!worker.ok()) {
@@ -261,7 +268,7 @@ void Master::on_ready(WorkerProcess& worker) {
   respawn_delay_ = milliseconds(0);
   log_ = current_->plan.error_log;
   watch_files();
-  close_sockets_but(current_->plan.listeners);
+  keep_only_what(current_->plan);
   retire_older_than(*current_);
   if (!running_) {
     running_ = true;
@@ -345,7 +352,8 @@ void Master::reload() {
   Product::Loaded loaded = load_from_disk(product_, invocation_, current_->plan.logs);
   for (const std::string& warning : loaded.warnings) log_.warn(warning);
   if (!loaded.plan) return log_errors(loaded.errors);
-  const std::vector<Error> errors = sockets_.open(loaded.plan->listeners, milliseconds(0));
+  std::vector<Error> errors = sockets_.open(loaded.plan->listeners, milliseconds(0));
+  if (Result<void> made = memories_.make(loaded.plan->memories); !made.ok()) errors.push_back(made.error());
   if (!errors.empty()) return log_errors(errors);
   coming_ = std::make_shared<Generation>(Generation{++generations_, std::move(*loaded.plan)});
   if (!start_worker(coming_)) give_up_reload("no worker could be started");
@@ -355,7 +363,7 @@ void Master::give_up_reload(const std::string& why) {
   for (const std::string_view reason : lines_of(why)) log_.emerg(reason);
   log_.error("the configuration in force before goes on unchanged");
   coming_ = nullptr;
-  close_sockets_but(current_->plan.listeners);
+  keep_only_what(current_->plan);
   if (std::exchange(reload_again_, false)) reload();
 }
 
@@ -405,6 +413,11 @@ void Master::stop(Stopping how) {
 
 bool Master::in_background() const noexcept {
   return predecessor_ != 0 || (current_ != nullptr && current_->plan.daemon);
+}
+
+void Master::keep_only_what(const Plan& plan) {
+  close_sockets_but(plan.listeners);
+  memories_.keep_only(plan.memories);
 }
 
 void Master::close_sockets_but(const std::vector<Plan::Listener>& wanted) {

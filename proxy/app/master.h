@@ -90,6 +90,7 @@ class Master {
   bool in_background() const noexcept;
   // Whether the old binary that started this process still runs.
   bool has_predecessor() const noexcept { return predecessor_ != 0 && ::getppid() == predecessor_; }
+  void keep_only_what(const Plan& plan);  // needs, of sockets and memories
   void close_sockets_but(const std::vector<Plan::Listener>& wanted);
   void start_successor();
   void stop_accepting();
@@ -102,6 +103,7 @@ class Master {
   observe::ErrorLog console_;
   observe::ErrorLog log_;
   ListeningSockets sockets_;
+  SharedMemories memories_;
   PidFile pid_file_;
   Daemon daemon_;
   Fd signals_;

@@ -14,6 +14,7 @@
 #include "app/invocation.h"
 #include "app/plan.h"
 #include "base/result.h"
+#include "base/shared_memory.h"
 #include "config/source.h"
 #include "observe/log_file.h"
 
@@ -25,6 +26,7 @@ struct Serving {
   config::Files files;             // load the configuration from these (config::MemorySource)
   std::vector<NamedFd> listeners;  // by Plan::Listener's address.text()
   observe::LogFiles& logs;         // finds every log of the Plan under its path
+  const SharedMemories& memories;  // those of the Plan
   bool check_only = false;         // -t: say ready() or failed() and return, open nothing that others would notice
   Control& control;
 };

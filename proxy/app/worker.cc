@@ -39,12 +39,14 @@ int run_worker(Product& product, int channel_fd) {
   Handover& handover = received.value();
   observe::LogFiles logs;
   for (NamedFd& log : handover.logs) logs.adopt(log.name, std::move(log.fd));
+  SharedMemories memories;
+  for (NamedFd& memory : handover.memories) memories.adopt(std::move(memory.name), std::move(memory.fd));
   Control control(std::move(channel), logs);
   if (Result<void> become_done = become(handover.rights); !become_done.ok()) {
     control.failed({&become_done.error(), 1});
     return EXIT_FAILURE;
   }
-  return product.serve({handover.invocation, std::move(handover.files), std::move(handover.listeners), logs,
+  return product.serve({handover.invocation, std::move(handover.files), std::move(handover.listeners), logs, memories,
                         handover.check_only, control});
 }
 

@@ -1,32 +1,55 @@
 // How many requests of each key are being handled now. ngx_http_limit_conn_module.c
 //
+// Workers before and after a reload count in one table. Each has a column of its own there, so that what a worker
+// counted that was killed does not count for ever.
+//
 // Ownership: shared by the settings and by the requests that it counts. Threading: any thread.
 #pragma once
 
+#include <sys/types.h>
+
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
+
+#include "base/shared_memory.h"
+#include "limits/shared_table.h"
 
 namespace caisson::limits {
 
 class ConnectionZone {
  public:
-  // `bytes` of memory, for as many keys as nginx would keep in it.
-  explicit ConnectionZone(std::size_t bytes) : room_(bytes) {}
+  // How much memory a zone of so many bytes takes.
+  static std::size_t memory_for(std::size_t bytes);
+
+  // `bytes` of memory, for as many keys as nginx would keep in it. `process`: who counts.
+  ConnectionZone(std::size_t bytes, std::shared_ptr<SharedMemory> memory, pid_t process);
+  // For this process alone.
+  explicit ConnectionZone(std::size_t bytes);
+  ~ConnectionZone();
+  ConnectionZone(const ConnectionZone&) = delete;
+  ConnectionZone& operator=(const ConnectionZone&) = delete;
 
   enum class Outcome { Entered, Over, NoRoom };
   // Entered: last call leave(), with the same key.
-  Outcome enter(const std::string& key, unsigned most);
-  void leave(const std::string& key);
+  Outcome enter(std::string_view key, unsigned most);
+  void leave(std::string_view key);
 
  private:
-  std::mutex mutex_;
-  std::size_t room_;  // bytes left
-  std::unordered_map<std::string, unsigned> counts_;
+  static constexpr std::size_t most_processes = 16;  // that finish what they have, while reload follows on reload
+  using Counts = std::array<std::uint16_t, most_processes>;
+  using Processes = std::array<pid_t, most_processes>;  // 0: nobody's column
+  using Table = SharedTable<Counts, Processes>;
+
+  void take_column(pid_t process);
+  void clear_column();
+
+  Table table_;
+  std::size_t column_ = 0;
 };
 
 // One request that a zone counts, as long as this lives.

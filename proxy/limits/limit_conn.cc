@@ -1,5 +1,7 @@
 // limit_conn: so many requests of one key at a time, and no more. ngx_http_limit_conn_module.
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -109,7 +111,8 @@ Result<void> add_zone(Loader& loader, const Directive& d) {
   Result<rules::Template> key = loader.compile(d.args[0], d);
   if (!key.ok()) return std::move(key).error();
   slot.value()->key = std::move(key).value();
-  slot.value()->zone = std::make_shared<ConnectionZone>(zone.value().bytes);
+  const std::size_t bytes = zone.value().bytes;
+  slot.value()->zone = std::make_shared<ConnectionZone>(bytes, memory_of(loader, d, *slot.value(), bytes), ::getpid());
   return {};
 }
 

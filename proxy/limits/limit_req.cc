@@ -92,6 +92,8 @@ class Decision {
   RequestZone::Moment delay() const noexcept { return delay_; }
   const RequestLimit* slowest() const noexcept { return slowest_; }
   std::int64_t excess() const noexcept { return excess_; }
+  // After a refusal: when the zone would let it pass, if no other request came. Zero: nobody knows.
+  RequestZone::Moment too_early() const noexcept { return too_early_; }
 
  private:
   struct Agreed {
@@ -117,6 +119,7 @@ class Decision {
     } else {
       slowest_ = &limit;
       excess_ = look.excess;
+      too_early_ = zone.time_for(look.excess - limit.burst);
     }
     return false;
   }
@@ -135,13 +138,14 @@ class Decision {
   std::vector<Agreed> agreed_;
   bool limited_ = false;
   RequestZone::Moment delay_{};
+  RequestZone::Moment too_early_{};
   const RequestLimit* slowest_ = nullptr;
   std::int64_t excess_ = 0;
 };
 
 struct Ruling {
   bool refused = false;
-  RequestZone::Moment delay{};
+  RequestZone::Moment delay{};  // refused: until the same request would not be
 };
 
 // ngx_http_limit_req_handler
@@ -157,7 +161,7 @@ Ruling rule(RequestState& state) {
                      in_requests(decision.excess()) + " by zone \"" + decision.slowest()->zone->name + '"');
     }
     decided.status = dry_run ? "REJECTED_DRY_RUN" : "REJECTED";
-    return {!dry_run, {}};
+    return {!dry_run, decision.too_early()};
   }
   if (!decision.limited()) return {};
   if (decision.delay() <= RequestZone::Moment::zero()) {
@@ -184,6 +188,10 @@ class LimitRequests final : public rules::PreaccessStep {
     if (ruling.refused) {
       http::Answer answer;
       answer.status = state.settings<Settings>().refusal();
+      if (ruling.delay > RequestZone::Moment::zero() && (answer.status == 429 || answer.status == 503)) {
+        const auto seconds = std::chrono::ceil<std::chrono::seconds>(ruling.delay);
+        answer.headers.add("Retry-After", std::to_string(seconds.count()));
+      }
       co_return answer;
     }
     if (ruling.delay > RequestZone::Moment::zero()) co_await async::Loop::current().sleep_for(ruling.delay);
@@ -236,7 +244,7 @@ Result<void> add_zone(Loader& loader, const Directive& d) {
   Result<rules::Template> key = loader.compile(d.args[0], d);
   if (!key.ok()) return std::move(key).error();
   slot.value()->key = std::move(key).value();
-  slot.value()->zone = std::make_shared<RequestZone>(rate, zone.bytes);
+  slot.value()->zone = std::make_shared<RequestZone>(rate, zone.bytes, memory_of(loader, d, *slot.value(), zone.bytes));
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 #include <limits>
 
 namespace caisson::limits {
@@ -14,12 +15,15 @@ constexpr std::size_t node_bytes = 80;
 
 constexpr RequestZone::Moment forgotten_after{60'000};
 
-std::size_t cost_of(std::string_view key) { return slab_size(node_bytes + key.size()); }
+constexpr std::size_t least_cost = 128;  // of a key of one byte
+
+// Whoever pins a key lets go of it at once, unless its process was killed just then.
+constexpr std::int64_t longest_pin = 10'000;
 
 // Since the last request; clocks of different loops may differ a little, and a clock that went back far is not
 // believed.
-std::int64_t elapsed(RequestZone::Moment last, RequestZone::Moment now) {
-  const std::int64_t ms = (now - last).count();
+std::int64_t elapsed(std::int64_t last, RequestZone::Moment now) {
+  const std::int64_t ms = now.count() - last;
   if (ms < -60'000) return 1;
   return std::max<std::int64_t>(ms, 0);
 }
@@ -36,95 +40,98 @@ std::int64_t RequestZone::leaked(std::int64_t milliseconds) const noexcept {
   return milliseconds > everything / rate_ ? everything : rate_ * milliseconds / 1000;
 }
 
+std::size_t RequestZone::memory_for(std::size_t bytes) { return Table::memory_for(bytes, least_cost); }
+
+RequestZone::RequestZone(std::uint64_t rate, std::size_t bytes, std::shared_ptr<SharedMemory> memory)
+    : rate_(static_cast<std::int64_t>(rate)), table_(std::move(memory), bytes, least_cost) {}
+
 // ngx_http_limit_req_lookup, for a key that is known.
-RequestZone::Found RequestZone::find(std::string_view key, std::int64_t burst, Moment now) {
-  const auto at = by_text_.find(key);
-  if (at == by_text_.end()) return {};
-  keys_.splice(keys_.begin(), keys_, at->second);
+RequestZone::Found RequestZone::find(const KeyDigest& key, std::int64_t burst, Moment now) {
   Found found;
-  found.key = &*at->second;
-  found.look.excess = std::max<std::int64_t>(found.key->excess - leaked(elapsed(found.key->last, now)) + 1000, 0);
+  found.key = table_.find(key);
+  if (found.key == nullptr) return found;
+  table_.touch(*found.key);
+  const State& state = found.key->value;
+  found.look.excess = std::max<std::int64_t>(state.excess - leaked(elapsed(state.last, now)) + 1000, 0);
   if (found.look.excess > burst) found.look.outcome = Outcome::Over;
   return found;
 }
 
 RequestZone::Look RequestZone::count(std::string_view key, std::int64_t burst, Moment now) {
-  const std::lock_guard lock(mutex_);
-  Found found = find(key, burst, now);
+  const KeyDigest digest = digest_of(key);
+  const Table::Lock lock(table_);
+  Found found = find(digest, burst, now);
   if (found.key == nullptr) {
-    Key* made = add(key, now);
+    Key* made = add(digest, key.size(), now);
     if (made == nullptr) return {Outcome::NoRoom, 0, nullptr};
-    made->last = now;
+    made->value.last = now.count();
     return {};
   }
   if (found.look.outcome != Outcome::Fits) return found.look;
-  if (elapsed(found.key->last, now) != 0) found.key->last = now;
-  found.key->excess = found.look.excess;
+  State& state = found.key->value;
+  if (elapsed(state.last, now) != 0) state.last = now.count();
+  state.excess = found.look.excess;
   return found.look;
 }
 
 RequestZone::Look RequestZone::look(std::string_view key, std::int64_t burst, Moment now) {
-  const std::lock_guard lock(mutex_);
-  Found found = find(key, burst, now);
+  const KeyDigest digest = digest_of(key);
+  const Table::Lock lock(table_);
+  Found found = find(digest, burst, now);
   if (found.key == nullptr) {
-    found.key = add(key, now);
+    found.key = add(digest, key.size(), now);
     if (found.key == nullptr) return {Outcome::NoRoom, 0, nullptr};
   }
   if (found.look.outcome != Outcome::Fits) return found.look;
-  ++found.key->pins;
+  ++found.key->value.pins;
+  found.key->value.pinned_at = now.count();
   found.look.pinned = found.key;
   return found.look;
 }
 
 // ngx_http_limit_req_account
 std::int64_t RequestZone::settle(Key& pinned, Moment now) {
-  const std::lock_guard lock(mutex_);
-  const std::int64_t ms = elapsed(pinned.last, now);
-  pinned.excess = std::max<std::int64_t>(pinned.excess - leaked(ms) + 1000, 0);
-  if (ms != 0) pinned.last = now;
-  --pinned.pins;
-  return pinned.excess;
+  const Table::Lock lock(table_);
+  State& state = pinned.value;
+  const std::int64_t ms = elapsed(state.last, now);
+  state.excess = std::max<std::int64_t>(state.excess - leaked(ms) + 1000, 0);
+  if (ms != 0) state.last = now.count();
+  if (state.pins > 0) --state.pins;
+  return state.excess;
 }
 
 void RequestZone::release(Key& pinned) {
-  const std::lock_guard lock(mutex_);
-  --pinned.pins;
+  const Table::Lock lock(table_);
+  if (pinned.value.pins > 0) --pinned.value.pins;
 }
 
 std::size_t RequestZone::keys() {
-  const std::lock_guard lock(mutex_);
-  return keys_.size();
+  const Table::Lock lock(table_);
+  return table_.size();
 }
 
 // Null: there is no room, also not by force.
-RequestZone::Key* RequestZone::add(std::string_view key, Moment now) {
-  const std::size_t cost = cost_of(key);
+RequestZone::Key* RequestZone::add(const KeyDigest& key, std::size_t length, Moment now) {
+  const std::size_t cost = slab_size(node_bytes + length);
   expire(now, false);
-  if (room_ < cost) expire(now, true);
-  if (room_ < cost) return nullptr;
-  room_ -= cost;
-  keys_.push_front({std::string(key), 0, Moment::zero(), 0});
-  by_text_.emplace(keys_.front().text, keys_.begin());
-  return &keys_.front();
+  if (Key* made = table_.add(key, cost)) return made;
+  expire(now, true);
+  return table_.add(key, cost);
 }
 
 // ngx_http_limit_req_expire: at most two that have leaked empty, and by force the oldest before them.
 void RequestZone::expire(Moment now, bool by_force) {
-  for (int n = by_force ? 0 : 1; n < 3 && !keys_.empty(); ++n) {
-    const Key& oldest = keys_.back();
-    if (oldest.pins != 0) return;
+  for (int n = by_force ? 0 : 1; n < 3; ++n) {
+    Key* const oldest = table_.oldest();
+    if (oldest == nullptr) return;
+    const State& state = oldest->value;
+    if (state.pins != 0 && now.count() - state.pinned_at < longest_pin) return;
     if (n != 0) {
-      const Moment idle = std::chrono::abs(now - oldest.last);
-      if (idle < forgotten_after || oldest.excess > leaked(idle.count())) return;
+      const std::int64_t idle = std::abs(now.count() - state.last);
+      if (idle < forgotten_after.count() || state.excess > leaked(idle)) return;
     }
-    remove_oldest();
+    table_.remove(*oldest);
   }
-}
-
-void RequestZone::remove_oldest() {
-  room_ += cost_of(keys_.back().text);
-  by_text_.erase(keys_.back().text);
-  keys_.pop_back();
 }
 
 }  // namespace caisson::limits

@@ -4,17 +4,18 @@
 // A zone holds as many keys as nginx's would in as much memory; when it is full, the key that was not asked for the
 // longest makes room.
 //
-// Ownership: one for all loops. Threading: any thread.
+// Ownership: one for all loops; the memory may be shared with the processes before and after this one. Threading: any
+// thread.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <list>
-#include <mutex>
-#include <string>
+#include <memory>
 #include <string_view>
-#include <unordered_map>
+
+#include "base/shared_memory.h"
+#include "limits/shared_table.h"
 
 namespace caisson::limits {
 
@@ -23,15 +24,24 @@ class RequestZone {
   // Since any fixed moment.
   using Moment = std::chrono::milliseconds;
 
-  // `rate` in thousandths of a request a second; `bytes` of memory.
-  RequestZone(std::uint64_t rate, std::size_t bytes) : rate_(static_cast<std::int64_t>(rate)), room_(bytes) {}
+  // How much memory a zone of so many bytes takes.
+  static std::size_t memory_for(std::size_t bytes);
 
-  struct Key {
-    std::string text;
-    std::int64_t excess = 0;
-    Moment last{};
-    unsigned pins = 0;  // how many wait for other zones to agree
+  // `rate` in thousandths of a request a second; `bytes` of memory, for as many keys as nginx would keep in it.
+  RequestZone(std::uint64_t rate, std::size_t bytes, std::shared_ptr<SharedMemory> memory);
+  // For this process alone.
+  RequestZone(std::uint64_t rate, std::size_t bytes)
+      : RequestZone(rate, bytes, SharedMemory::alone(memory_for(bytes))) {}
+
+  struct State {
+    std::int64_t excess;
+    std::int64_t last;       // milliseconds
+    std::int64_t pinned_at;  // the last time
+    std::uint32_t pins;      // how many wait for other zones to agree
   };
+  struct Nothing {};
+  using Table = SharedTable<State, Nothing>;
+  using Key = Table::Entry;
   enum class Outcome { Fits, Over, NoRoom };
   struct Look {
     Outcome outcome = Outcome::Fits;
@@ -51,22 +61,17 @@ class RequestZone {
   std::size_t keys();
 
  private:
-  using Keys = std::list<Key>;
   struct Found {
     Key* key = nullptr;
     Look look;
   };
   std::int64_t leaked(std::int64_t milliseconds) const noexcept;
-  Found find(std::string_view key, std::int64_t burst, Moment now);
-  Key* add(std::string_view key, Moment now);
+  Found find(const KeyDigest& key, std::int64_t burst, Moment now);
+  Key* add(const KeyDigest& key, std::size_t length, Moment now);
   void expire(Moment now, bool by_force);
-  void remove_oldest();
 
   const std::int64_t rate_;
-  std::mutex mutex_;
-  std::size_t room_;  // bytes left
-  Keys keys_;         // the one that was asked for last stands first
-  std::unordered_map<std::string_view, Keys::iterator> by_text_;
+  Table table_;
 };
 
 // What an entry of nginx's slab allocator takes for so many bytes.

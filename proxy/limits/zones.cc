@@ -20,7 +20,7 @@ Result<SlotPtr<Zone>> slot(std::map<std::string, SlotPtr<Zone>>& mine,
     return config::error_at(d.at, "the shared memory zone \"" + name + "\" is already declared for a different use");
   }
   SlotPtr<Zone>& found = mine[name];
-  if (!found) found = std::make_shared<Slot<Zone>>(Slot<Zone>{name, d.at, {}, nullptr});
+  if (!found) found = std::make_shared<Slot<Zone>>(Slot<Zone>{name, d.at, {}, nullptr, {}});
   return found;
 }
 
@@ -52,6 +52,14 @@ Result<ZoneArgument> read_zone(const Directive& d, const std::string& argument) 
   if (!bytes) return config::error_at(d.at, "invalid zone size \"" + argument + '"');
   if (*bytes < least_bytes) return config::error_at(d.at, "zone \"" + argument + "\" is too small");
   return ZoneArgument{text.substr(0, colon), static_cast<std::size_t>(*bytes)};
+}
+
+std::vector<SharedMemories::Wanted> memories_of(const rules::Settings& settings) {
+  const Zones& zones = settings.root.get<Zones>();
+  std::vector<SharedMemories::Wanted> all;
+  for (const auto& [name, slot] : zones.requests) all.push_back(slot->memory);
+  for (const auto& [name, slot] : zones.connections) all.push_back(slot->memory);
+  return all;
 }
 
 Result<void> check_zones(Loader& loader, rules::Level& root) {

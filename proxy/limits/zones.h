@@ -1,6 +1,6 @@
 // The zones of a configuration by name: `limit_req_zone $key zone=NAME:SIZE ...` makes one, `limit_req zone=NAME` uses
-// it, in whatever order they stand. All loops of a worker share them; a reload, which begins a new worker, begins with
-// empty ones.
+// it, in whatever order they stand. All loops share them, and so do the workers before and after a reload while a
+// zone's name, size and key stay (ngx_init_cycle): the master makes their memory and hands it to each.
 //
 // Ownership: in the outermost level of the settings. Threading: filled while loading, read-only afterwards.
 #pragma once
@@ -10,8 +10,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
+#include "base/shared_memory.h"
 #include "config/directive.h"
 #include "limits/connection_zone.h"
 #include "limits/request_zone.h"
@@ -26,6 +28,7 @@ struct Slot {
   config::SourcePos mentioned;  // where it was named first
   rules::Template key;
   std::shared_ptr<Zone> zone;  // null: nothing makes it, which ends loading
+  SharedMemories::Wanted memory;
 };
 
 template <class Zone>
@@ -47,6 +50,20 @@ struct ZoneArgument {
   std::size_t bytes = 0;
 };
 Result<ZoneArgument> read_zone(const config::Directive& d, const std::string& argument);
+
+// The memories that the zones of a configuration have in common with those of the next.
+std::vector<SharedMemories::Wanted> memories_of(const rules::Settings& settings);
+
+// The memory for a zone that `d` makes, of which the slot has the key already.
+template <class Zone>
+std::shared_ptr<SharedMemory> memory_of(rules::Loader& loader, const config::Directive& d, Slot<Zone>& slot,
+                                        std::size_t bytes) {
+  slot.memory.name = d.name + ' ' + slot.name + ' ' + std::to_string(bytes) + ' ' + slot.key.source();
+  slot.memory.bytes = Zone::memory_for(bytes);
+  const SharedMemories* const shared = loader.services().memories;
+  if (shared == nullptr) return SharedMemory::alone(slot.memory.bytes);
+  return shared->get(slot.memory.name, slot.memory.bytes);
+}
 
 // Refuses a zone that was made before.
 template <class Zone>

@@ -19,6 +19,9 @@
 #include "rules/language.h"
 #include "rules/template.h"
 
+namespace caisson {
+class SharedMemories;
+}
 namespace caisson::async {
 class BlockingPool;
 }
@@ -47,6 +50,7 @@ struct Services {
   async::BlockingPool* names = nullptr;   // name resolution
   const observe::ConnectionCounts* connections = nullptr;
   observe::ConnectionSlots* slots = nullptr;  // connections to backends are counted there
+  const SharedMemories* memories = nullptr;  // what outlives a reload; null: nothing does
   observe::LogFiles* logs = nullptr;          // the open logs; null: log directives are checked only
   observe::Metrics* metrics = nullptr;        // what Prometheus gets to read
 };

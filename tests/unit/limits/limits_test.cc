@@ -70,6 +70,23 @@ TEST_CASE("a dry run refuses nobody and says what it would have done") {
   CHECK(*over.head.headers.find("X-Conn") == "PASSED");
 }
 
+TEST_CASE("a request that came too early is told when the rate lets it pass, where its status has room for that") {
+  Gate gate(R"(limit_req_zone $arg_k zone=z:1m rate=6r/m;
+    server { limit_req zone=z; location / { try_files /none =204; } 
+             location /429 { limit_req zone=z; limit_req_status 429; try_files /none =204; }
+             location /444 { limit_req zone=z; limit_req_status 418; try_files /none =204; } })");
+  const auto retry_after = [&](const std::string& target) -> std::string {
+    const Response refused = gate.ask({"GET", target});
+    CHECK(refused.head.status != 204);
+    const std::string* value = refused.head.headers.find("Retry-After");
+    return value == nullptr ? "none" : *value;
+  };
+  CHECK(gate.status("/?k=a") == 204);
+  CHECK(retry_after("/?k=a") == "10");
+  CHECK(retry_after("/429?k=a") == "10");
+  CHECK(retry_after("/444?k=a") == "none");
+}
+
 TEST_CASE("limits are asked after rewrite and before access, once a request") {
   Gate gate(R"(limit_req_zone $arg_k zone=z:1m rate=1r/m;
     server { limit_req zone=z;
