@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "registry/api/range.h"
-#include "registry/api/route.h"
+#include "registry/routes/route.h"
 #include "registry/store/layout.h"
 
 namespace {

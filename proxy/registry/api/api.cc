@@ -9,6 +9,8 @@
 #include "registry/api/referrers.h"
 #include "registry/api/request.h"
 #include "registry/api/uploads.h"
+#include "registry/routes/accesses.h"
+#include "registry/routes/prefix.h"
 #include "registry/store/filesystem.h"
 
 namespace caisson::registry {
@@ -95,7 +97,8 @@ async::Task<std::optional<http::Answer>> Api::handle(http::Exchange& exchange) {
 }
 
 std::string Api::wanted_accesses(const rules::RequestState& state) const {
-  return registry::wanted_accesses(state, find_route_behind(settings_.prefix, state.path));
+  const Route route = find_route_behind(settings_.prefix, state.path);
+  return accesses_json(required_accesses(state.exchange.request().method, route, state.args));
 }
 
 async::Task<void> Api::serve(http::Exchange& exchange) {

@@ -14,8 +14,8 @@
 #include "observe/error_log.h"
 #include "registry/api/purger.h"
 #include "registry/api/referrer_index.h"
-#include "registry/api/route.h"
 #include "registry/api/settings.h"
+#include "registry/routes/route.h"
 #include "registry/store/store.h"
 #include "rules/phases.h"
 

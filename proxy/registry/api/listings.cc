@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "registry/api/query.h"
+#include "registry/routes/query.h"
 
 namespace caisson::registry {
 namespace {

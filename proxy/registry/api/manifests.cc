@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "registry/api/query.h"
 #include "registry/manifest/manifest.h"
+#include "registry/routes/query.h"
 
 namespace caisson::registry {
 namespace {

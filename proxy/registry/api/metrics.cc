@@ -4,6 +4,7 @@
 #include <string>
 
 #include "registry/api/front.h"
+#include "registry/routes/prefix.h"
 
 namespace caisson::registry {
 namespace {
@@ -141,7 +142,7 @@ void Metrics::write(observe::Exposition& to) const {
 void RequestMeter::begins(rules::RequestState& state) const {
   const FrontSettings& front = state.settings<FrontSettings>();
   if (!front.metrics) return;
-  const Route route = find_route_behind(front.prefix.value_or(""), state.path);
+  const Route route = find_route_behind(state.settings<Prefix>().str(), state.path);
   const auto handler = Metrics::handler_of(route.kind);
   if (!handler) return;
   state.data<Measured>() = {handler, state.exchange.request().method, std::chrono::steady_clock::now()};

@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "observe/metrics.h"
-#include "registry/api/route.h"
+#include "registry/routes/route.h"
 #include "registry/store/measured_driver.h"
 #include "rules/phases.h"
 

@@ -13,6 +13,7 @@
 
 #include "registry/api/api.h"
 #include "registry/api/front.h"
+#include "registry/routes/prefix.h"
 #include "rules/loader.h"
 #include "rules/phases.h"
 #include "rules/request_log.h"
@@ -88,17 +89,16 @@ Result<void> apply_registry(rules::Loader& loader, const config::Directive& dire
   settings.folder = directive;
   const auto api = std::make_shared<Api>(loader.services().disk);
   loader.level().own<rules::EmbeddedUpstream>().handler = api;
-  loader.at_start(
-      [api, &settings, &level = loader.level(), &root = loader.root(), folder = loader.from_prefix(directive.args[0])] {
-        const auto& log = root.get<rules::ErrorLogSettings>().log;
-        ApiSettings complete = api_settings(settings, folder);
-        const FrontSettings& front = level.get<FrontSettings>();
-        complete.prefix = front.prefix.value_or("");
-        auto opened = api->open(std::move(complete), log.value_or(observe::ErrorLog()), front.metrics);
-        if (opened.ok()) return opened;
-        return Result<void>(config::config_error(*settings.folder, "cannot use its folder: " + opened.error().what,
-                                                 mending(folder, opened.error().code)));
-      });
+  loader.at_start([api, &settings, &level = loader.level(), &root = loader.root(),
+                   folder = loader.from_prefix(directive.args[0])] {
+    const auto& log = root.get<rules::ErrorLogSettings>().log;
+    ApiSettings complete = api_settings(settings, folder);
+    complete.prefix = level.get<Prefix>().str();
+    auto opened = api->open(std::move(complete), log.value_or(observe::ErrorLog()), level.get<FrontSettings>().metrics);
+    if (opened.ok()) return opened;
+    return Result<void>(config::config_error(*settings.folder, "cannot use its folder: " + opened.error().what,
+                                             mending(folder, opened.error().code)));
+  });
   return {};
 }
 
@@ -207,6 +207,7 @@ Result<void> check_block(rules::Loader&, rules::Level& level) {
 void describe(rules::Language& language) {
   language.add_directives(kDirectives);
   language.add_block_end(rules::Upstream, check_block);
+  describe_prefix(language);
   describe_front(language);
 }
 

@@ -20,7 +20,7 @@
 //                                       whoever sent them, as registry:2's; off
 //     registry_make_folder on | off;    DIR is made when it is not there; off
 //
-// What stands outside of upstream is in registry/api/front.h.
+// What stands outside of upstream is in registry/api/front.h and registry/routes/prefix.h.
 #pragma once
 
 #include "rules/language.h"

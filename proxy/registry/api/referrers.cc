@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "registry/api/query.h"
 #include "registry/api/referrer_index.h"
 #include "registry/manifest/manifest.h"
+#include "registry/routes/query.h"
 
 namespace caisson::registry {
 namespace {

@@ -2,8 +2,10 @@
 
 #include "async/join.h"
 #include "registry/api/intake.h"
-#include "registry/api/query.h"
 #include "registry/api/range.h"
+#include "registry/routes/accesses.h"
+#include "registry/routes/query.h"
+#include "rules/request_state.h"
 
 namespace caisson::registry {
 namespace {
@@ -122,11 +124,18 @@ async::Task<void> store_at_once(Request& request, const Digest& digest) {
   co_await answer_upload_failure(request, done.error());
 }
 
+// Whether a blob may be looked for in every repository.
+bool may_look_everywhere(Request& request) {
+  if (!request.settings.automatic_mount) return false;
+  const bool gated = request.exchange.extension() != nullptr;
+  return !gated || !rules::RequestState::of(request.exchange).data<RightsByRepository>().limited;
+}
+
 // Whether a blob of another repository could be linked here. Anything that speaks against it is not an error: the
 // client then uploads.
 async::Task<bool> mounted(Request& request, const std::string& wanted, const std::optional<std::string>& from) {
   const auto digest = store::Digest::parse(wanted);
-  if (!digest.ok() || (!from && !request.settings.automatic_mount)) co_return false;
+  if (!digest.ok() || (!from && !may_look_everywhere(request))) co_return false;
   const auto done = co_await request.disk.run([&] {
     const auto other = from ? store::RepositoryName::parse(*from) : request.store.repository_with(digest.value());
     if (!other.ok()) return Result<void>(other.error());

@@ -11,7 +11,6 @@
 #include "rules/loader.h"
 
 using namespace caisson;
-using registry::find_route_behind;
 using registry::FrontSettings;
 using registry::Route;
 
@@ -49,28 +48,6 @@ struct Loaded {
 };
 
 }  // namespace
-
-TEST_CASE("a registry's paths begin behind its prefix, and nowhere else") {
-  CHECK(find_route_behind("", "/v2/").kind == Route::Kind::Version);
-  CHECK(find_route_behind("/reg", "/reg/v2/").kind == Route::Kind::Version);
-  CHECK(find_route_behind("/reg", "/reg/v2").kind == Route::Kind::VersionBare);
-  const Route tags = find_route_behind("/reg", "/reg/v2/a/b/tags/list");
-  CHECK(tags.kind == Route::Kind::Tags);
-  CHECK(tags.name == "a/b");
-  for (const char* path : {"/v2/", "/reg", "/reg/", "/regular/v2/", "/other/reg/v2/", ""}) {
-    CAPTURE(path);
-    CHECK(find_route_behind("/reg", path).kind == Route::Kind::Unknown);
-  }
-  CHECK(find_route_behind("/reg", "/").kind == Route::Kind::Root);  // who asks whether it is alive knows no prefix
-}
-
-TEST_CASE("a prefix is written with or without the slash at its end, and \"/\" is none") {
-  CHECK(Loaded("registry_prefix /reg/;").front().prefix == "/reg");
-  CHECK(Loaded("registry_prefix /a/b;").front().prefix == "/a/b");
-  CHECK(Loaded("registry_prefix /;").front().prefix == "");
-  CHECK(Loaded("registry_prefix reg;").errors.find("begins with \"/\"") != std::string::npos);
-  CHECK(Loaded("registry_prefix /a; registry_prefix /b;").errors.find("is duplicate") != std::string::npos);
-}
 
 TEST_CASE("what is counted appears among the numbers of the process once there is something to tell") {
   observe::Metrics all;

@@ -1,4 +1,4 @@
-#include "registry/api/route.h"
+#include "registry/routes/route.h"
 
 #include <array>
 #include <utility>

@@ -1,10 +1,10 @@
-#include "registry/api/route.h"
+#include "registry/routes/route.h"
 
 #include <doctest/doctest.h>
 
 #include <string>
 
-#include "registry/api/query.h"
+#include "registry/routes/query.h"
 
 using namespace caisson::registry;
 using Kind = Route::Kind;

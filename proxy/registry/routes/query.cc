@@ -1,4 +1,4 @@
-#include "registry/api/query.h"
+#include "registry/routes/query.h"
 
 #include <algorithm>
 
