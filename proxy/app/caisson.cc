@@ -13,6 +13,7 @@
 #include "app/tls_hosts.h"
 #include "async/pool.h"
 #include "auth/basic_auth.h"
+#include "auth/token/module.h"
 #include "gateway/core_directives.h"
 #include "gateway/gateway.h"
 #include "gateway/virtual_hosts.h"
@@ -170,6 +171,7 @@ void describe_all(rules::Language& language) {
   gateway::describe(language);
   limits::describe(language);
   monitor::describe(language);
+  auth::token::describe(language);
   auth::describe(language);
   upstream::describe(language);
   registry::describe(language);
@@ -245,6 +247,9 @@ int Caisson::serve(Serving serving) {
     for (const auto& [path, text] : changed) {
       const auto& users = loaded.settings->root.get<auth::BasicAuthRuntime>().files;
       if (users && users->was_handed(path)) users->hand_over(path, text);
+      for (const auto& tokens : loaded.settings->root.get<auth::token::TokenVerifiers>().all) {
+        (void)tokens->hand_over(path, text);  // the master has tried the new text; what fails here changes nothing
+      }
       for (auto& [known_path, known_text] : serving.files) {
         if (known_path == path) known_text = text;
       }

@@ -187,6 +187,10 @@ class Composer {
 
   Block access() {
     const auto section = values_.section("auth.htpasswd");
+    if (const auto tokens = values_.section("auth.token")) {
+      if (section) fail(*tokens, "\"auth.token\" beside \"auth.htpasswd\": there is one kind of access control");
+      return token_guards(values_, *tokens, findings_);
+    }
     if (!section) return {};
     const Value* const realm = values_.find("auth.htpasswd.realm");
     const Value* const path = values_.find("auth.htpasswd.path");

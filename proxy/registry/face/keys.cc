@@ -11,8 +11,6 @@ namespace {
 
 constexpr std::string_view only_disk =
     "images are kept on a disk here: set storage.filesystem.rootdirectory to a folder or a volume";
-constexpr std::string_view no_tokens =
-    "tokens are not checked here yet: use auth.htpasswd, or keep a gate in front that checks them";
 
 constexpr std::array keys = {
     Key{"version", Kind::Text},
@@ -46,7 +44,14 @@ constexpr std::array keys = {
     Key{"auth.htpasswd.realm", Kind::Text},
     Key{"auth.htpasswd.path", Kind::Text},
     Key{"auth.none", Kind::Any, Use::Silent},
-    Key{"auth.token", Kind::Any, Use::Refused, no_tokens},
+    Key{"auth.token.realm", Kind::Text},
+    Key{"auth.token.service", Kind::Text},
+    Key{"auth.token.issuer", Kind::Text},
+    Key{"auth.token.rootcertbundle", Kind::Text},
+    Key{"auth.token.jwks", Kind::Text},
+    Key{"auth.token.autoredirect", Kind::Flag},
+    Key{"auth.token.autoredirectpath", Kind::Any, Use::Told, "clients are sent to /auth/token"},
+    Key{"auth.token.signingalgorithms", Kind::Any, Use::Told, "every algorithm that fits a trusted key counts"},
     Key{"auth.silly", Kind::Any, Use::Refused, "it lets everybody in; use auth.htpasswd"},
 
     Key{"middleware", Kind::Any, Use::Refused, "there are no middlewares here: take the section out"},

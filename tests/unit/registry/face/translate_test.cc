@@ -169,6 +169,14 @@ TEST_CASE("each key becomes its directive, from the file and from its variable a
        server + "location ^~ /v2/ { limit_except OPTIONS { auth_basic_user_file /u;"},
       {"auth: {htpasswd: {realm: 'R of $', path: /u}}", "REGISTRY_AUTH_HTPASSWD={realm: 'R of $', path: /u}",
        "limit_except OPTIONS { auth_basic R of ${dollar};"},
+      {"auth: {token: {realm: 'https://$a/', service: s, issuer: i, rootcertbundle: /c, jwks: /k, autoredirect: true}}",
+       "REGISTRY_AUTH={token: {realm: 'https://$a/', service: s, issuer: i, rootcertbundle: /c, jwks: /k, "
+       "autoredirect: true}}",
+       "limit_except OPTIONS { auth_token https://$a/;\n" + server +
+           "location ^~ /v2/ { limit_except OPTIONS { auth_token_service s;\n" + server +
+           "location ^~ /v2/ { limit_except OPTIONS { auth_token_issuer i;\n" + server +
+           "location ^~ /v2/ { limit_except OPTIONS { auth_token_keys /c /k;\n" + server +
+           "location ^~ /v2/ { limit_except OPTIONS { auth_token_autoredirect on;"},
       {"health: {storagedriver: {enabled: true, interval: 5s, threshold: 2}}",
        "REGISTRY_HEALTH_STORAGEDRIVER={enabled: true, interval: 5s, threshold: 2}",
        "http { health_check storagedriver_filesystem folder /"},
@@ -251,7 +259,11 @@ TEST_CASE("what would be wrong or unsafe to leave out ends the start, with its p
            {"version: 0.2\nstorage: {filesystem: {}}", "unsupported version \"0.2\" in /etc/config.yml:1"},
            {"version: 0.1\nhttp: {addr: 5", "this is no YAML"},
            {"- a\n", "the whole is no map of keys"},
-           {with("auth: {token: {realm: r}}"), "\"auth.token\" is not supported in /etc/config.yml:3 (tokens"},
+           {with("auth: {token: {realm: r}}"), "\"auth.token\" needs a \"service\""},
+           {with("auth: token"), "\"auth.token\" needs a \"realm\""},
+           {with("auth: {token: {realm: r, service: s, issuer: i}}"), "needs a \"rootcertbundle\""},
+           {with("auth: {token: {realm: r, service: s, issuer: i, rootcertbundle: /c}, htpasswd: {realm: r, path: p}}"),
+            "\"auth.token\" beside \"auth.htpasswd\""},
            {with("auth: {silly: {realm: r}}"), "\"auth.silly\" is not supported"},
            {with("auth: foo"), "unknown key \"auth.foo\" in /etc/config.yml:3"},
            {with("auth: {htpaswd: {realm: r, path: p}}"),

@@ -1,0 +1,167 @@
+#include "auth/token/module.h"
+
+#include <doctest/doctest.h>
+
+#include <stdexcept>
+
+#include "config/parser.h"
+#include "registry/routes/accesses.h"
+#include "registry/routes/prefix.h"
+#include "rules/loader.h"
+#include "unit/auth/token/token_fixture.h"
+
+using namespace caisson;
+using async::Task;
+
+namespace {
+
+template <rules::Block Kind>
+Result<void> block(rules::Loader& loader, const config::Directive& directive) {
+  loader.read_block(directive, Kind);
+  return {};
+}
+
+constexpr rules::DirectiveSpec blocks[] = {
+    {"http", rules::Main, 0, 0, rules::DirectiveSpec::Body::Required, &block<rules::Http>},
+    {"server", rules::Http, 0, 0, rules::DirectiveSpec::Body::Required, &block<rules::Server>},
+    {"location", rules::Server, 1, 1, rules::DirectiveSpec::Body::Required, &block<rules::Location>},
+};
+
+struct NoResponse final : http::Responder {
+  Task<void> inform(const http::ResponseHead&) override { co_return; }
+  Task<void> start(http::ResponseHead) override { co_return; }
+  http::BodyWriter& body() override { throw std::logic_error("nothing responds in this test"); }
+};
+
+const token_test::Signer& signer() {
+  static const token_test::Signer made = token_test::Signer::ec("P-256");
+  return made;
+}
+
+// A configuration, loaded; requests go to the first location.
+class Site {
+ public:
+  explicit Site(const std::string& in_http) : pool_(1, 8) {
+    language_.add_directives(blocks);
+    registry::describe_prefix(language_);
+    auth::token::describe(language_);
+    config::MemorySource files({{"/etc/site.conf", "http {\n" + in_http + "\n}\n"}, {"/etc/keys", signer().pem()}});
+    rules::Services services;
+    services.hashes = &pool_;
+    rules::Loader loader(language_, files, {"/", "/etc/", "stderr"}, services);
+    loaded_ = loader.load(config::parse(files, "/etc/site.conf"));
+  }
+
+  std::string errors() const {
+    std::string all;
+    for (const Error& error : loaded_.errors) all += error.what + '\n';
+    return all;
+  }
+
+  struct Outcome {
+    rules::AccessVerdict::Kind kind = rules::AccessVerdict::Kind::NoOpinion;
+    unsigned status = 0;
+    std::string challenge;
+    std::string user;
+    bool limited = false;
+  };
+  Outcome ask(const std::string& path, const std::string& authorization = "") {
+    REQUIRE_MESSAGE(loaded_.settings != nullptr, errors());
+    http::RequestHead head;
+    head.method = "GET";
+    head.target.path = path;
+    if (!authorization.empty()) head.headers.add("Authorization", authorization);
+    http::EmptyBody body;
+    NoResponse responder;
+    const http::ConnectionInfo connection;
+    http::Exchange exchange(std::move(head), body, responder, connection);
+    rules::RequestState state(exchange, loaded_.settings->variables);
+    exchange.attach(&state);
+    state.level = loaded_.settings->root.inner().at(0)->inner().at(0)->inner().at(0).get();
+    Outcome outcome;
+    async::Loop loop;
+    loop.spawn(run(state, outcome));
+    loop.stop_when_idle();
+    loop.run();
+    outcome.user = exchange.user();
+    outcome.limited = state.data<registry::RightsByRepository>().limited;
+    return outcome;
+  }
+
+ private:
+  Task<void> run(rules::RequestState& state, Outcome& outcome) {
+    const auto& check = language_.access_checks().front();
+    if (!check->applies(*state.level)) co_return;
+    const rules::AccessVerdict verdict = co_await check->judge(state);
+    outcome.kind = verdict.kind;
+    outcome.status = verdict.answer.status;
+    if (const std::string* value = verdict.answer.headers.find("WWW-Authenticate")) outcome.challenge = *value;
+  }
+
+  async::BlockingPool pool_;
+  rules::Language language_;
+  rules::Loader::Loaded loaded_;
+};
+
+const std::string complete =
+    "auth_token https://auth/; auth_token_service service; auth_token_issuer issuer; auth_token_keys keys;";
+const std::string location = "server { location / { } }";
+
+std::string good_token(const std::string& changed = "") {
+  return token_test::token(signer(), token_test::claims(std::time(nullptr), changed), token_test::kid(signer()),
+                           "ES256");
+}
+
+}  // namespace
+
+TEST_CASE("a realm without what a token is checked by is an error at its line") {
+  CHECK(Site("auth_token https://auth/;\n" + location).errors() ==
+        "\"auth_token\" needs \"auth_token_service\" beside it in /etc/site.conf:2\n");
+  CHECK(Site("auth_token a; auth_token_service s; auth_token_issuer i;" + location).errors() ==
+        "\"auth_token\" needs \"auth_token_keys\" beside it in /etc/site.conf:2\n");
+  CHECK(Site("auth_token a; auth_token_service s; auth_token_keys keys;" + location).errors() ==
+        "\"auth_token\" needs \"auth_token_issuer\" beside it in /etc/site.conf:2\n");
+  CHECK(Site("auth_token off;" + location).errors() == "");
+  CHECK(Site(complete + location).errors() == "");
+  CHECK(Site("auth_token_keys none;" + location)
+            .errors()
+            .starts_with("\"auth_token_keys\" directive cannot read its file"));
+  CHECK(Site("auth_token_keys site.conf;" + location).errors() ==
+        "\"auth_token_keys\" directive cannot use its file: \"/etc/site.conf\": has no certificate in "
+        "/etc/site.conf:2\n");
+}
+
+TEST_CASE("an inner level asks nobody by off, and asks by what the outer levels say") {
+  CHECK(Site(complete + "server { location / { auth_token off; } }").ask("/v2/").kind ==
+        rules::AccessVerdict::Kind::NoOpinion);
+  CHECK(Site(complete + location).ask("/v2/").challenge == "Bearer realm=\"https://auth/\",service=\"service\"");
+}
+
+TEST_CASE("whoever has the right is let in under the token's name, and is held to the repositories that it names") {
+  Site site(complete + location);
+  const Site::Outcome in = site.ask("/v2/a/tags/list", "Bearer " + good_token());
+  CHECK(in.kind == rules::AccessVerdict::Kind::Granted);
+  CHECK(in.user == "jane");
+  CHECK(in.limited);
+  const Site::Outcome out = site.ask("/v2/b/tags/list", "Bearer " + good_token());
+  CHECK(out.status == 401);
+  CHECK(out.user == "");
+  CHECK(out.challenge ==
+        R"(Bearer realm="https://auth/",service="service",scope="repository:b:pull",error="insufficient_scope")");
+}
+
+TEST_CASE("paths are read behind the registry's prefix") {
+  Site site("registry_prefix /reg/;" + complete + location);
+  const std::string bearer = "Bearer " + good_token();
+  CHECK(site.ask("/reg/v2/b/tags/list", bearer).status == 401);
+  CHECK(site.ask("/reg/v2/b/none", bearer).status == 404);
+  // Nothing of the registry: any good token will do.
+  CHECK(site.ask("/v2/b/tags/list", bearer).kind == rules::AccessVerdict::Kind::Granted);
+  CHECK(site.ask("/v2/b/tags/list").status == 401);
+}
+
+TEST_CASE("what could end the challenge early is quoted in it") {
+  Site site(complete + location);
+  CHECK(site.ask("/v2/a\",error=\"x\\/tags/list").challenge ==
+        R"(Bearer realm="https://auth/",service="service",scope="repository:a\",error=\"x\\:pull")");
+}
