@@ -163,6 +163,14 @@ class Gate:
     def __init__(self, port: int, power_cuts: bool):
         self.port, self.power_cuts, self.up, self.kills = port, power_cuts, threading.Event(), 0
 
+    def kills_while_up(self) -> int:
+        """Waits until it is up. Whoever kills says so before counting it: a count read while it was going down is none."""
+        while True:
+            self.up.wait()
+            kills = self.kills
+            if self.up.is_set():
+                return kills
+
 
 class Interrupted(Exception):
     """A kill broke the connection off."""
@@ -172,8 +180,7 @@ class Connection:
     """One keep-alive connection to the gate. It may break only by a kill; then it must be thrown away."""
 
     def __init__(self, gate: Gate):
-        gate.up.wait()
-        self.gate, self.kills = gate, gate.kills
+        self.gate, self.kills = gate, gate.kills_while_up()
         self.http = http.client.HTTPConnection("127.0.0.1", gate.port, timeout=PATIENCE)
 
     def call(self, method: str, path: str, expected: int, body=b"", headers=None, chunked=False):
