@@ -229,6 +229,7 @@ int run(Product& product, std::span<const char* const> argv) {
   fill_standard_streams();
   if (const auto registry = parse_registry_command(argv, environ)) {
     if (registry->serve) return run_invocation(product, *registry->serve);
+    if (registry->work) return registry->work();
     print(stdout, registry->output);
     print(stderr, registry->errors);
     return registry->status;

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "app/collect_command.h"
 #include "auth/htpasswd_edit.h"
 #include "base/handle.h"
 #include "base/text.h"
@@ -26,13 +27,11 @@ constexpr std::string_view usage = R"(Usage:
   registry serve [CONFIG.yml]    serve; without a file by REGISTRY_CONFIGURATION_PATH, or by the defaults of the
                                  registry:2 image, with the REGISTRY_* variables laid upon them
   registry serve -t [CONFIG.yml] read the configuration, say what is wrong with it, and end
+  registry garbage-collect [CONFIG.yml] [-m] [-d]
+                                 collect garbage, also while a registry serves; --help says more
   registry --version             show version and exit
   registry help                  this help
 )";
-
-constexpr std::string_view collection =
-    "registry: garbage-collect is not there yet. Stop this registry, collect with registry:2's own program on the same "
-    "folder (registry garbage-collect CONFIG.yml), and start it again: both keep the same layout.\n";
 
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
@@ -73,33 +72,23 @@ RegistryCommand saying(std::string_view output) {
 }
 
 RegistryCommand parse_serve(std::span<const char* const> args, char** environment) {
-  Invocation invocation;
-  invocation.face = Invocation::Face::Registry;
-  invocation.program = "registry";
-  invocation.prefix = working_folder();
-  invocation.conf.clear();
-  invocation.ipv6 = has_ipv6();
+  std::string conf;
+  bool test = false;
   for (const std::string_view arg : args) {
     if (arg == "-h" || arg == "--help") return saying(usage);
     if (arg == "-t") {
-      invocation.test = true;
+      test = true;
     } else if (arg.starts_with('-')) {
       return refused("unknown option \"" + std::string(arg) + '"');
-    } else if (!invocation.conf.empty()) {
+    } else if (!conf.empty()) {
       return refused("one configuration file is enough");
     } else {
-      invocation.conf = arg;
+      conf = arg;
     }
   }
-  constexpr std::string_view named = "REGISTRY_CONFIGURATION_PATH=";
-  for (char** at = environment; at != nullptr && *at != nullptr; ++at) {
-    const std::string_view variable = *at;
-    if (variable.starts_with(named) && invocation.conf.empty()) invocation.conf = variable.substr(named.size());
-    if (variable.starts_with("REGISTRY_")) invocation.environment.emplace_back(variable);
-  }
-  if (!invocation.conf.empty()) invocation.conf = invocation.from_prefix(invocation.conf);
   RegistryCommand command;
-  command.serve = std::move(invocation);
+  command.serve = invocation_for(conf, environment);
+  command.serve->test = test;
   return command;
 }
 
@@ -131,6 +120,27 @@ Result<void> write_secret(const std::string& path, const std::string& text) {
 
 }  // namespace
 
+Invocation invocation_for(const std::string& conf, char** environment) {
+  Invocation invocation;
+  invocation.program = "registry";
+  if (conf.ends_with(".conf")) {
+    invocation.conf = conf.starts_with('/') ? conf : working_folder() + conf;
+    return invocation;
+  }
+  invocation.prefix = working_folder();
+  invocation.conf = conf;
+  invocation.face = Invocation::Face::Registry;
+  invocation.ipv6 = has_ipv6();
+  constexpr std::string_view named = "REGISTRY_CONFIGURATION_PATH=";
+  for (char** at = environment; at != nullptr && *at != nullptr; ++at) {
+    const std::string_view variable = *at;
+    if (variable.starts_with(named) && invocation.conf.empty()) invocation.conf = variable.substr(named.size());
+    if (variable.starts_with("REGISTRY_")) invocation.environment.emplace_back(variable);
+  }
+  if (!invocation.conf.empty()) invocation.conf = invocation.from_prefix(invocation.conf);
+  return invocation;
+}
+
 std::optional<RegistryCommand> parse_registry_command(std::span<const char* const> argv, char** environment) {
   const auto given = arguments_of(argv);
   if (!given) return std::nullopt;
@@ -146,8 +156,7 @@ std::optional<RegistryCommand> parse_registry_command(std::span<const char* cons
   }
   if (first == "garbage-collect") {
     RegistryCommand command;
-    command.errors = collection;
-    command.status = EXIT_FAILURE;
+    command.work = [args = given->subspan(1), environment] { return run_collect(args, environment); };
     return command;
   }
   return refused("unknown command \"" + std::string(first) + '"');

@@ -4,6 +4,7 @@
 // Threading: the main thread.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,10 +13,12 @@
 
 namespace caisson::app {
 
-// What the arguments ask for: to serve (or to test a configuration), or only to say something.
+// What the arguments ask for: to serve (or to test a configuration), to look after a store, or only to say something.
 struct RegistryCommand {
   std::optional<Invocation> serve;
-  // Without `serve`:
+  // Looks after a store; the exit status. Uses the arguments.
+  std::function<int()> work;
+  // Without either:
   std::string output;  // to standard output
   std::string errors;  // to standard error
   int status = 0;
@@ -23,6 +26,10 @@ struct RegistryCommand {
 
 // Nothing when the arguments are not for a registry. `environment` is the process's, as environ(7) has it.
 std::optional<RegistryCommand> parse_registry_command(std::span<const char* const> argv, char** environment);
+
+// A call that serves by this configuration: a config.yml, or one of nginx's when its name ends with .conf; "" for what
+// the environment says.
+Invocation invocation_for(const std::string& conf, char** environment);
 
 // Makes the file of users that the configuration names when it is not there, as registry:2 does: user "docker" with a
 // random password. The file is for its owner alone. The password is written beside it, not to a log; the message tells

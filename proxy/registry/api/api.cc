@@ -79,7 +79,16 @@ Result<void> Api::open(ApiSettings settings, observe::ErrorLog log, std::shared_
   metrics_ = std::move(metrics);
   std::unique_ptr<store::Driver> storage = std::move(driver).value();
   if (metrics_) storage = store::measured(std::move(storage), metrics_->storage());
-  store_ = std::make_unique<store::Store>(std::move(storage), log);
+  store_ = std::make_unique<store::Store>(std::move(storage), log, lease_age_for(settings_.collecting.rules.grace));
+  if (!settings_.read_only) store_->announce_leases();
+  if (settings_.collecting.scheduled && !settings_.read_only) {
+    const auto open_store = [root = settings_.root, log]() -> Result<std::unique_ptr<store::Store>> {
+      auto opened = store::FilesystemDriver::open_root(root);
+      if (!opened.ok()) return std::move(opened).error();
+      return std::make_unique<store::Store>(std::move(opened).value(), log);
+    };
+    collector_.emplace(open_store, settings_.collecting.schedule, settings_.collecting.rules, log);
+  }
   if (settings_.purging.enabled && !settings_.read_only) purger_.emplace(*store_, settings_.purging, std::move(log));
   return {};
 }

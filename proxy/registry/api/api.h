@@ -49,6 +49,7 @@ class Api final : public http::Handler, public rules::RegistryFront {
   std::unique_ptr<store::Store> store_;
   ReferrerIndex referrers_;
   std::optional<Purger> purger_;
+  std::optional<maintenance::Collector> collector_;
 };
 
 }  // namespace caisson::registry

@@ -41,6 +41,8 @@ struct RegistrySettings {
   std::optional<bool> relative_urls;
   std::optional<bool> forwarded;
   std::optional<bool> make_folder;
+  std::optional<Collecting> collecting;
+  maintenance::Retention retention;
 };
 
 ApiSettings api_settings(const RegistrySettings& said, std::string root) {
@@ -65,6 +67,8 @@ ApiSettings api_settings(const RegistrySettings& said, std::string root) {
   take(settings.relative_urls, said.relative_urls);
   take(settings.forwarded, said.forwarded);
   take(settings.make_root, said.make_folder);
+  take(settings.collecting, said.collecting);
+  settings.collecting.rules.retention = said.retention;
   return settings;
 }
 
@@ -134,6 +138,22 @@ Result<void> set_purge_interval(rules::Loader& loader, const config::Directive& 
   return config::config_error(directive, "must be longer than nothing");
 }
 
+Result<void> set_collecting(rules::Loader& loader, const config::Directive& directive) {
+  auto& collecting = loader.level().own<RegistrySettings>().collecting;
+  if (collecting) return config::config_error(directive, "is duplicate");
+  auto read = read_collecting(directive);
+  if (!read.ok()) return std::move(read).error();
+  collecting = std::move(read).value();
+  return {};
+}
+
+Result<void> add_retention(rules::Loader& loader, const config::Directive& directive) {
+  auto read = read_retention(directive);
+  if (!read.ok()) return std::move(read).error();
+  loader.level().own<RegistrySettings>().retention.push_back(std::move(read).value());
+  return {};
+}
+
 constexpr auto kNoBlock = rules::DirectiveSpec::Body::None;
 constexpr std::size_t kMostPatterns = 100;
 
@@ -169,11 +189,13 @@ constexpr std::array kDirectives{
                          &rules::set_flag<&RegistrySettings::forwarded>},
     rules::DirectiveSpec{"registry_make_folder", rules::Upstream, 1, 1, kNoBlock,
                          &rules::set_flag<&RegistrySettings::make_folder>},
+    rules::DirectiveSpec{"registry_gc", rules::Upstream, 0, 8, kNoBlock, set_collecting},
+    rules::DirectiveSpec{"registry_retention", rules::Upstream, 1, 5, kNoBlock, add_retention},
 };
 
 // The option of a registry that the block gives although it has none; "" when there is none.
 std::string_view option_of(const RegistrySettings& said) {
-  const std::array<std::pair<bool, std::string_view>, 16> given{{
+  const std::array<std::pair<bool, std::string_view>, 18> given{{
       {said.delete_enabled.has_value(), "registry_delete"},
       {said.read_only.has_value(), "registry_read_only"},
       {said.purging.has_value(), "registry_upload_purging"},
@@ -190,6 +212,8 @@ std::string_view option_of(const RegistrySettings& said) {
       {said.relative_urls.has_value(), "registry_relative_urls"},
       {said.forwarded.has_value(), "registry_forwarded"},
       {said.make_folder.has_value(), "registry_make_folder"},
+      {said.collecting.has_value(), "registry_gc"},
+      {!said.retention.empty(), "registry_retention"},
   }};
   const auto found = std::find_if(given.begin(), given.end(), [](const auto& option) { return option.first; });
   return found == given.end() ? std::string_view() : found->second;
@@ -198,6 +222,11 @@ std::string_view option_of(const RegistrySettings& said) {
 Result<void> check_block(rules::Loader&, rules::Level& level) {
   const auto& said = level.own<RegistrySettings>();
   const std::string_view name = option_of(said);
+  if (said.folder && !said.retention.empty() && !said.collecting) {
+    return config::error_at(
+        level.at(), "\"registry_retention\" without \"registry_gc\" in this block",
+        "\"registry_gc;\" collects once a day, \"registry_gc off;\" only when somebody asks for it");
+  }
   if (said.folder || name.empty()) return {};
   return config::error_at(level.at(), "\"" + std::string(name) + "\" without \"registry\" in this block");
 }

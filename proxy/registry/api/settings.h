@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "registry/api/collection_settings.h"
 #include "rules/regex.h"
 
 namespace caisson::registry {
@@ -40,6 +41,7 @@ struct ApiSettings {
   bool make_root = false;           // makes the folder when it is not there
   bool delete_enabled = false;      // storage.delete.enabled
   bool read_only = false;           // storage.maintenance.readonly.enabled
+  Collecting collecting = {};       // of garbage, and retention; not while read_only
   UploadPurging purging = {};       // storage.maintenance.uploadpurging; not while read_only
   std::size_t catalog_most = 1000;  // catalog.maxentries
   LayerUrls layer_urls = {};        // validation.manifests.urls

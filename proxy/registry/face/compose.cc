@@ -109,6 +109,7 @@ class Composer {
       const Value* const value = values_.find(std::string(option.path));
       if (value != nullptr) upstream.push_back(line(std::string(option.directive), value->words, value->at));
     }
+    add_collecting(upstream, values_, findings_);
     // The older spelling of "disabled".
     const Value* const enabled = values_.find("validation.enabled");
     if (enabled != nullptr && enabled->word() == "off" && values_.find("validation.disabled") == nullptr) {

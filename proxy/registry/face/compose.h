@@ -41,6 +41,8 @@ void add_listens(Block& server, const Value& addr, const std::string& path, bool
 bool add_tls(Block& server, const Values& values, Findings& findings);
 // auth.token.*, which stands at `section`: what guards the API.
 Block token_guards(const Values& values, const config::SourcePos& section, Findings& findings);
+// storage.maintenance: collecting garbage, and retention.
+void add_collecting(Block& upstream, const Values& values, Findings& findings);
 // health.*: the checks, at the level of http.
 void add_health_checks(Block& http, const Values& values, Findings& findings);
 // log.*: the error log, at the top level.

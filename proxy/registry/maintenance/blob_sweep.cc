@@ -56,9 +56,13 @@ Result<void> BlobSweep::find_in(Algorithm algorithm, const std::string& first_tw
   return {};
 }
 
-void BlobSweep::tell() const {
-  if (!report_) return;
-  for (const PackedDigest& one : doomed_) report_.blob_eligible(unpack(one));
+void BlobSweep::tell() {
+  for (const PackedDigest& one : doomed_) {
+    const Digest digest = unpack(one);
+    report_.blob_eligible(digest);
+    if (auto size = store_.driver().size(Layout::blob_data(digest)); size.ok()) bytes_ += size.value();
+    ++blobs_;
+  }
 }
 
 Result<void> BlobSweep::sweep() {

@@ -21,8 +21,8 @@ class BlobSweep {
   // What there is to throw away: blobs that are not needed and were not used since the cutoff, sorted.
   Result<void> find();
   std::size_t found() const noexcept { return doomed_.size(); }
-  // Only tells.
-  void tell() const;
+  // Only tells, and counts.
+  void tell();
   Result<void> sweep();
 
   std::size_t blobs() const noexcept { return blobs_; }

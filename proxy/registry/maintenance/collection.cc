@@ -34,6 +34,9 @@ class Collection {
  private:
   Result<void> mark(Marker& marker);
   Result<void> sweep(Marker& marker, store::Time cutoff);
+  void would_remove(const store::RepositoryName& repository, const store::Tag& tag) const {
+    log_.notice("registry: retention would remove the tag " + repository.str() + ':' + tag.str());
+  }
 
   store::Store& store_;
   const CollectionRules& rules_;
@@ -85,11 +88,10 @@ Result<void> Collection::sweep(Marker& marker, store::Time cutoff) {
   for (const Doomed& doomed : marker.doomed()) {
     for (const auto& group : doomed.revisions) untagged += group.size();
     for (const TagState& tag : doomed.tags) {
-      if (rules_.dry_run) {
-        log_.notice("registry: retention would remove the tag " + doomed.repository.str() + ':' + tag.tag.str());
-      }
+      if (rules_.dry_run) would_remove(doomed.repository, tag.tag);
     }
   }
+  for (const auto& [repository, tag] : marker.spared_tags()) would_remove(repository, tag);
   ManifestSweep manifests(store_, marker, bin, pace_, cutoff, log_);
   if (!rules_.dry_run) {
     for (const Doomed& doomed : marker.doomed()) {
@@ -107,7 +109,7 @@ Result<void> Collection::sweep(Marker& marker, store::Time cutoff) {
   }
   summary.removed_tags = manifests.tags();
   summary.removed_manifests = rules_.dry_run ? untagged : manifests.manifests();
-  summary.removed_blobs = rules_.dry_run ? blobs.found() : blobs.blobs();
+  summary.removed_blobs = blobs.blobs();
   summary.removed_links = blobs.links();
   summary.removed_bytes = blobs.bytes();
   summary.failures = blobs.failures();

@@ -89,11 +89,12 @@ std::vector<std::size_t> Marker::roots(const RepositoryGraph& graph, const std::
 
 // Takes the tags that go out of `tags`; which revisions are kept then.
 std::vector<bool> Marker::choose_tags(const RepositoryName& name, const RepositoryGraph& graph,
-                                      std::vector<TagState>& tags, Doomed& doomed) const {
+                                      std::vector<TagState>& tags, Doomed& doomed) {
   const auto rule = std::find_if(rules_.retention.begin(), rules_.retention.end(),
                                  [&](const RetentionRule& one) { return one.applies(name.str()); });
   if (rule == rules_.retention.end()) return graph.closure(roots(graph, tags));
 
+  const std::vector<TagState> all = tags;
   std::vector<TagState> left;
   std::vector<TagState> about;  // tags that stand for referrers
   std::vector<bool> goes(tags.size());
@@ -125,6 +126,11 @@ std::vector<bool> Marker::choose_tags(const RepositoryName& name, const Reposito
     const auto subject = graph.find(*graph.revisions()[*target].subject);
     return subject && kept[*subject];
   });
+  if (rule->dry_run) {
+    for (TagState& tag : doomed.tags) spared_tags_.emplace_back(name, std::move(tag.tag));
+    doomed.tags.clear();
+    return graph.closure(roots(graph, all));
+  }
   tags = std::move(left);
   return kept;
 }

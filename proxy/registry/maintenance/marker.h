@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -48,6 +49,8 @@ class Marker {
   std::size_t marked() const noexcept { return needed_.size(); }
   std::size_t manifests() const noexcept { return manifests_; }
   const std::vector<Doomed>& doomed() const noexcept { return doomed_; }
+  // What retention would take away where it is only asked.
+  const std::vector<std::pair<store::RepositoryName, store::Tag>>& spared_tags() const noexcept { return spared_tags_; }
   // Manifests that are linked but not there, and those that could not be read.
   std::size_t absent() const noexcept { return absent_; }
   std::size_t incomplete_repositories() const noexcept { return incomplete_; }
@@ -56,7 +59,7 @@ class Marker {
   Result<std::vector<TagState>> tags_of(const store::Repository& repository, bool& complete) const;
   std::vector<std::size_t> roots(const RepositoryGraph& graph, const std::vector<TagState>& tags) const;
   std::vector<bool> choose_tags(const store::RepositoryName& name, const RepositoryGraph& graph,
-                                std::vector<TagState>& tags, Doomed& doomed) const;
+                                std::vector<TagState>& tags, Doomed& doomed);
   void mark(const store::RepositoryName& repository, const RepositoryGraph& graph, const std::vector<bool>& kept);
   void mark_content(const store::RepositoryName& repository, const PackedDigest& digest);
   Result<void> spare_links(const store::RepositoryName& repository, store::Time since);
@@ -69,6 +72,7 @@ class Marker {
   DigestSet needed_;
   DigestSet spared_;  // not needed, as far as is known
   std::vector<Doomed> doomed_;
+  std::vector<std::pair<store::RepositoryName, store::Tag>> spared_tags_;
   std::size_t manifests_ = 0;
   std::size_t absent_ = 0;
   std::size_t incomplete_ = 0;

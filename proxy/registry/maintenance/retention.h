@@ -30,6 +30,7 @@ struct RetentionRule {
   std::optional<std::size_t> newest = {};
   std::optional<std::chrono::milliseconds> younger = {};
   std::function<bool(const std::string& tag)> matching = {};
+  bool dry_run = false;  // only says what it would do
 };
 // For each repository the first that applies to it.
 using Retention = std::vector<RetentionRule>;

@@ -29,6 +29,9 @@ class FilesystemDriver final : public Driver {
   // folders of the layout that are there already.
   Result<void> probe_writable() const;
 
+  // Returns when the room is given back that remove() took, for a process that ends afterwards.
+  void finish_removals() { sweeper_.finish(); }
+
   Result<std::string> get(const Key& key, std::size_t limit) const override;
   Result<void> put(const Key& key, std::string_view bytes) override;
   Result<void> remove(std::span<const Key> folders) override;

@@ -27,6 +27,9 @@ class Sweeper {
   // As Driver::remove() says.
   Result<void> remove(std::span<const Key> folders);
 
+  // Returns when the room is given back of all that was removed so far.
+  void finish() { sweep({}); }
+
  private:
   Result<void> take_away(const std::string& folder, const std::string& to);
   void sweep_soon();
