@@ -54,7 +54,7 @@ error_log {folder}/error.log notice;
 events {{ worker_connections 256; }}
 http {{
   access_log off;
-  upstream docker-registry {{ registry {data}; }}
+  upstream docker-registry {{ registry {data}; {options} }}
   server {{
     listen 127.0.0.1:{port};
     client_max_body_size 0;
@@ -183,8 +183,10 @@ class Connection:
         self.gate, self.kills = gate, gate.kills_while_up()
         self.http = http.client.HTTPConnection("127.0.0.1", gate.port, timeout=PATIENCE)
 
-    def call(self, method: str, path: str, expected: int, body=b"", headers=None, chunked=False):
-        """The answer's headers. Any other status is a broken promise."""
+    def call(self, method: str, path: str, expected, body=b"", headers=None, chunked=False):
+        """The answer's headers; `status` and `content` are the rest of it. A status that is not expected (one, or one of
+        several) is a broken promise."""
+        expected = expected if isinstance(expected, tuple) else (expected,)
         try:
             self.http.request(method, path, body, headers or {}, encode_chunked=chunked)
             answer = self.http.getresponse()
@@ -195,10 +197,11 @@ class Connection:
             if self.gate.kills == self.kills:
                 raise Broken(f"{method} {path}: broken off without a kill: {error!r}")
             raise Interrupted
-        if answer.status != expected and self.gate.kills != self.kills:
+        if answer.status not in expected and self.gate.kills != self.kills:
             raise Interrupted  # the disk failed under a gate that was still there to say so
-        if answer.status != expected:
+        if answer.status not in expected:
             raise Broken(f"{method} {path}: status {answer.status} instead of {expected}: {content[:300]!r}")
+        self.status, self.content = answer.status, content
         return answer.headers
 
 
@@ -399,12 +402,13 @@ def free_port() -> int:
             return port
 
 
-def gate_server(program: str, folder: pathlib.Path, port: int) -> Server:
+def gate_server(program: str, folder: pathlib.Path, port: int, options: str = "") -> Server:
     user = ""
     if os.getuid() == 0:
         user = "user www-data;"
         shutil.chown(folder / "data", "www-data", "www-data")
-    (folder / "gate.conf").write_text(CONFIGURATION.format(user=user, folder=folder, data=folder / "data", port=port))
+    (folder / "gate.conf").write_text(CONFIGURATION.format(user=user, folder=folder, data=folder / "data", port=port,
+                                                             options=options))
     return Server([program, "-c", str(folder / "gate.conf"), "-p", str(folder), "-g", "daemon off;"], port,
                   folder / "gate.log")
 
