@@ -41,21 +41,27 @@ void fill_standard_streams() {
 }
 
 // Where complaints go until the configuration's own error log is open: standard error, in the form of a command, and
-// the file of -e.
-Result<ErrorLog> open_console(const Invocation& invocation) {
-  std::vector<ErrorLog::Target> targets{{LogFile::standard_error(), Level::Warn, invocation.program}};
-  if (invocation.error_log != "stderr") {
-    Result<std::shared_ptr<LogFile>> file = LogFile::open(invocation.error_log);
-    if (!file.ok()) return std::move(file).error();
-    targets.push_back({std::move(file).value(), Level::Notice, {}});
+// the file of -e. With "-e stderr" standard error is that log, and has its form. ngx_log_init
+ErrorLog open_console(const Invocation& invocation) {
+  const ErrorLog::Target terminal{LogFile::standard_error(), Level::Warn, invocation.program};
+  if (invocation.error_log == "stderr") {
+    if (!invocation.error_log_given) return ErrorLog({terminal});
+    return ErrorLog({{LogFile::standard_error(), Level::Notice, {}}});
   }
-  return ErrorLog(targets);
+  Result<std::shared_ptr<LogFile>> file = LogFile::open(invocation.error_log);
+  if (file.ok()) return ErrorLog({terminal, {std::move(file).value(), Level::Notice, {}}});
+  ErrorLog alone({terminal});
+  alone.alert("could not open error log file: " + file.error().what);
+  return alone;
 }
 
 // In registry:2's face warnings have the log's form, also at the start: whoever gathers it reads one form.
 bool report(const Product::Loaded& loaded, const Invocation& invocation, const ErrorLog& console) {
   const bool by_log = loaded.plan && invocation.face == Invocation::Face::Registry;
-  for (const std::string& warning : loaded.warnings) (by_log ? loaded.plan->error_log : console).warn(warning);
+  const bool silent = invocation.test && invocation.quiet;
+  for (const std::string& warning : loaded.warnings) {
+    if (!silent) (by_log ? loaded.plan->error_log : console).warn(warning);
+  }
   for (const Error& error : loaded.errors) console.emerg(error.what);
   return loaded.plan.has_value();
 }
@@ -123,6 +129,12 @@ int signal_master(Product& product, const Invocation& invocation, const ErrorLog
   if (invocation.signal == "reload" && !report(load_from_disk(product, invocation, {}), invocation, console))
     return EXIT_FAILURE;
   config::FileSource disk;
+  // One that is not there is not broken: it says nothing of where the pid file is.
+  if (const Result<std::string> there = disk.read(invocation.conf); !there.ok()) {
+    console.emerg(there.error().what);
+    return EXIT_FAILURE;
+  }
+  console.notice("signal process started");
   Result<pid_t> pid = read_pid_file(pid_path_in(invocation, read_configuration(invocation, disk)));
   if (!pid.ok() && is_process_1_this_program()) pid = pid_t{1};
   if (!pid.ok()) {
@@ -198,15 +210,11 @@ int start(Product& product, const Invocation& invocation, const ErrorLog& consol
 }
 
 int run_invocation(Product& product, const Invocation& invocation) {
-  const Result<ErrorLog> console = open_console(invocation);
-  if (!console.ok()) {
-    print(stderr, invocation.program + ": [alert] could not open error log file: " + console.error().what + '\n');
-    return EXIT_FAILURE;
-  }
+  const ErrorLog console = open_console(invocation);
   block_signals();
-  if (invocation.test) return test(product, invocation, console.value());
-  if (!invocation.signal.empty()) return signal_master(product, invocation, console.value());
-  return start(product, invocation, console.value());
+  if (invocation.test) return test(product, invocation, console);
+  if (!invocation.signal.empty()) return signal_master(product, invocation, console);
+  return start(product, invocation, console);
 }
 
 }  // namespace
@@ -241,7 +249,7 @@ int run(Product& product, std::span<const char* const> argv) {
   }
   if (parsed.value().show_version) {
     print(stderr, version_text(parsed.value(), product.build_options()));
-    return EXIT_SUCCESS;
+    if (!parsed.value().test) return EXIT_SUCCESS;
   }
   return run_invocation(product, parsed.value());
 }

@@ -17,8 +17,8 @@ namespace {
 // The nginx whose configurations this takes; scripts look for it. Then what it really is.
 constexpr std::string_view nginx_version = "nginx version: nginx/1.28.0 (caisson/" CAISSON_VERSION ")\n";
 
-constexpr std::string_view usage = R"(Usage: caisson [-?hvVtTq] [-s signal] [-p prefix]
-               [-e filename] [-c filename] [-g directives]
+constexpr std::string_view usage = R"( [-?hvVtTq] [-s signal] [-p prefix]
+             [-e filename] [-c filename] [-g directives]
 
 Options:
   -?,-h         : this help
@@ -108,8 +108,9 @@ class Options {
       case 'p':
         invocation_.prefix = value.ends_with('/') || value.empty() ? value : value + '/';
         break;
-      case 'e':
-        invocation_.error_log = std::move(value);
+      case 'e':  // "" is standard error, as nginx takes it
+        invocation_.error_log = value.empty() ? "stderr" : std::move(value);
+        invocation_.error_log_given = true;
         break;
       case 'c':
         invocation_.conf = std::move(value);
@@ -164,7 +165,7 @@ config::Parsed read_configuration(const Invocation& invocation, config::Source& 
 
 std::string version_text(const Invocation& invocation, std::string_view build_options) {
   std::string text(nginx_version);
-  if (invocation.show_help) text += usage;
+  if (invocation.show_help) text.append("Usage: ").append(invocation.program).append(usage);
   if (invocation.show_build) {
     text += "built by gcc " __VERSION__ "\n";
     text += "built with " OPENSSL_VERSION_TEXT;

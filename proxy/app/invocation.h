@@ -34,6 +34,7 @@ struct Invocation {
   std::string conf = "/etc/nginx/nginx.conf";
   // The error log until the configuration names one, and when it names none (-e): a path, or "stderr".
   std::string error_log = "stderr";
+  bool error_log_given = false;  // by -e
 
   // Of registry:2's face. There `conf` is complete, or "" for none, and relative paths start where it was called.
   std::vector<std::string> environment;  // the variables that begin with REGISTRY_

@@ -63,6 +63,7 @@ TEST_CASE("wrong arguments are refused in nginx's words") {
 TEST_CASE("called as nginx, it calls itself nginx") {
   const char* const argv[] = {"/usr/sbin/nginx"};
   CHECK(parse_invocation(argv).value().program == "nginx");
+  CHECK(version_text(parse({"-h"}).value(), "").find("Usage: caisson [-?hvVtTq]") != std::string::npos);
 }
 
 TEST_CASE("-g counts before the configuration file, and the errors of both are told") {
