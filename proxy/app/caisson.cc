@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iterator>
+#include <mutex>
 #include <thread>
 #include <utility>
 
 #include "app/build_options.h"
+#include "app/certificate_watch.h"
 #include "app/server.h"
 #include "app/tls_hosts.h"
 #include "async/pool.h"
@@ -202,8 +204,10 @@ Product::Loaded Caisson::load(const Invocation& invocation, config::Source& file
   }
   plan.error_log = settings.root.get<rules::ErrorLogSettings>().log.value();
   plan.memories = limits::memories_of(settings);
-  if (const gateway::VirtualHosts* hosts = hosts_of(settings.root))
+  if (const gateway::VirtualHosts* hosts = hosts_of(settings.root)) {
     plan.listeners = take(listeners_of(*hosts), loaded.errors);
+    plan.certificates = certificate_terms(*hosts);
+  }
   if (loaded.errors.empty()) loaded.plan = std::move(plan);
   return loaded;
 }
@@ -241,6 +245,21 @@ int Caisson::serve(Serving serving) {
   }
   if (serving.check_only) return serving.control.ready().ok() ? EXIT_SUCCESS : EXIT_FAILURE;
 
+  // Their ends, for those who ask while new ones come into force.
+  struct Terms {
+    std::mutex mutex;
+    std::vector<CertificateTerm> all;
+  } terms;
+  const auto note_terms = [&](const gateway::VirtualHosts* hosts) {
+    const std::lock_guard lock(terms.mutex);
+    if (hosts != nullptr) terms.all = certificate_terms(*hosts);
+  };
+  note_terms(hosts_of(loaded.settings->root));
+  metrics.add([&terms](observe::Exposition& to) {
+    const std::lock_guard lock(terms.mutex);
+    write_certificate_metrics(terms.all, to);
+  });
+
   // What may not be read any more has changed: the users' files are put in the place of the old ones, certificates and
   // keys come with a configuration that is loaded anew for them alone.
   const auto renew = [&](const config::Files& changed) -> std::shared_ptr<const gateway::VirtualHosts> {
@@ -258,12 +277,13 @@ int Caisson::serve(Serving serving) {
     std::shared_ptr<const rules::Settings> settings =
         load_settings(language_, serving.invocation, renewed, rules::Services{}).settings;
     if (!settings) return nullptr;
+    note_terms(hosts_of(settings->root));
     return {settings, hosts_of(settings->root)};
   };
   const auto& process = loaded.settings->root.get<gateway::ProcessSettings>();
   slots.limit(std::min(connections_of(process), connections_in(descriptor_limits().now)));
-  return serve_settings(*loaded.settings, std::move(serving.listeners), loops_of(process), serving.control, connections,
-                        slots, renew);
+  return serve_settings({*loaded.settings, std::move(serving.listeners), loops_of(process), serving.control,
+                         connections, slots, serving.logs, renew});
 }
 
 }  // namespace caisson::app

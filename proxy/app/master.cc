@@ -25,6 +25,8 @@ using std::chrono::milliseconds;
 constexpr std::chrono::seconds young{5};
 constexpr milliseconds first_respawn_delay{100};
 constexpr milliseconds longest_respawn_delay{10'000};
+// poll() counts in an int.
+constexpr milliseconds longest_poll{86'400'000};
 
 std::string name_of_signal(unsigned number) {
   const char* const name = ::sigabbrev_np(static_cast<int>(number));
@@ -101,7 +103,7 @@ void Master::turn() {
   int timeout = -1;
   if (const auto deadline = next_deadline()) {
     const auto left = std::chrono::ceil<milliseconds>(*deadline - Clock::now());
-    timeout = static_cast<int>(std::max<milliseconds::rep>(0, left.count()));
+    timeout = static_cast<int>(std::clamp<milliseconds::rep>(left.count(), 0, longest_poll.count()));
   }
   if (::poll(waited.data(), waited.size(), timeout) < 0 && errno != EINTR) {
     log_.alert(system_error(errno, "poll()").what);
@@ -119,6 +121,7 @@ std::optional<Master::Clock::time_point> Master::next_deadline() const {
   const auto sooner = [&](Clock::time_point at) { next = next ? std::min(*next, at) : at; };
   if (respawn_at_) sooner(*respawn_at_);
   if (look_at_) sooner(*look_at_);
+  if (certificates_.deadline()) sooner(*certificates_.deadline());
   for (const auto& worker : workers_) {
     if (worker->deadline()) sooner(*worker->deadline());
   }
@@ -134,6 +137,7 @@ void Master::on_deadlines() {
     look_at_ = now + WatchedFiles::look_every;
     take_up_changed_files();
   }
+  if (certificates_.deadline() && now >= *certificates_.deadline()) certificates_.remind(log_);
   if (respawn_at_ && now >= *respawn_at_) {
     respawn_at_.reset();
     if (!start_worker(current_)) respawn_at_ = now + longest_respawn_delay;
@@ -267,6 +271,7 @@ void Master::on_ready(WorkerProcess& worker) {
   respawn_at_.reset();
   respawn_delay_ = milliseconds(0);
   log_ = current_->plan.error_log;
+  certificates_.take(current_->plan.certificates, log_);
   watch_files();
   keep_only_what(current_->plan);
   retire_older_than(*current_);
@@ -333,6 +338,7 @@ void Master::take_up_changed_files() {
   log_.notice(names + " changed and is in force now");
   for (const std::string& warning : loaded.warnings) log_.warn(warning);
   current_->plan.files = std::move(files);
+  certificates_.take(std::move(loaded.plan->certificates), log_);
   for (const auto& worker : workers_) {
     if (worker->generation() != current_ || worker->channel() < 0) continue;
     if (Result<void> sent = send_files(worker->channel(), changed_); !sent.ok()) log_.alert(sent.error().what);

@@ -29,6 +29,7 @@
 #include <string>
 #include <vector>
 
+#include "app/certificate_watch.h"
 #include "app/daemon.h"
 #include "app/listening_sockets.h"
 #include "app/pid_file.h"
@@ -118,6 +119,7 @@ class Master {
   WatchedFiles watched_;   // those of current_
   config::Files changed_;  // what differs from current_, taken up or not
   std::optional<Clock::time_point> look_at_;
+  CertificateWatch certificates_;
 
   Stopping stopping_ = Stopping::No;
   std::optional<Clock::time_point> respawn_at_;  // the current generation has no worker; start one then

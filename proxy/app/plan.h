@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/rights.h"
+#include "app/tls_hosts.h"
 #include "base/shared_memory.h"
 #include "config/source.h"
 #include "net/address.h"
@@ -34,6 +35,7 @@ struct Plan {
   std::vector<Listener> listeners;
   WorkerRights worker;
   std::vector<SharedMemories::Wanted> memories;  // that workers have in common
+  std::vector<CertificateTerm> certificates;     // that clients are shown
   // How long a worker that was told to finish may take for it; none: as long as its requests take.
   std::optional<std::chrono::milliseconds> shutdown_timeout;
   bool term_finishes = false;  // SIGTERM lets workers finish, as QUIT does: registry:2's draintimeout

@@ -24,12 +24,13 @@ constexpr std::size_t most_waiting_for_room = 16;
 // The loop that accepts, and that the master talks to.
 class Front {
  public:
-  Front(Shared& shared, std::vector<NamedFd> listeners, Control& control, Renew renew)
+  Front(Shared& shared, ServerParts& parts)
       : shared_(shared),
         log_(shared.settings.root.get<rules::ErrorLogSettings>().log.value_or(observe::ErrorLog())),
-        listeners_(std::move(listeners)),
-        control_(control),
-        renew_(std::move(renew)),
+        listeners_(std::move(parts.listeners)),
+        control_(parts.control),
+        logs_(parts.logs),
+        renew_(std::move(parts.renew)),
         accepting_(nullptr) {}
 
   int run(std::size_t loops) {
@@ -46,6 +47,7 @@ class Front {
       stop();
     } else {
       loop_.spawn(follow_control());
+      loop_.spawn(flush_logs());
     }
     loop_.stop_when_idle();
     loop_.run();
@@ -113,6 +115,14 @@ class Front {
     }
   }
 
+  // flush= of access_log. The last lines are written when the settings go.
+  async::Task<void> flush_logs() {
+    while (const auto next = logs_.flush_due(std::chrono::steady_clock::now())) {
+      const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*next - std::chrono::steady_clock::now());
+      co_await loop_.sleep_for(std::max(wait, 1ms));
+    }
+  }
+
   void renew() {
     const std::shared_ptr<const gateway::VirtualHosts> hosts = renew_(control_.take_files());
     if (!hosts) return;
@@ -144,6 +154,7 @@ class Front {
   const observe::ErrorLog log_;
   std::vector<NamedFd> listeners_;
   Control& control_;
+  const observe::LogFiles& logs_;
   Renew renew_;
   async::Loop loop_;
   async::CancelScope accepting_;
@@ -159,11 +170,10 @@ class Front {
 
 }  // namespace
 
-int serve_settings(const rules::Settings& settings, std::vector<NamedFd> listeners, std::size_t loops, Control& control,
-                   observe::ConnectionCounts& connections, observe::ConnectionSlots& slots, Renew renew) {
-  Shared shared(settings, connections, slots);
-  Front front(shared, std::move(listeners), control, std::move(renew));
-  return front.run(loops);
+int serve_settings(ServerParts parts) {
+  Shared shared(parts.settings, parts.connections, parts.slots);
+  Front front(shared, parts);
+  return front.run(parts.loops);
 }
 
 }  // namespace caisson::app

@@ -12,6 +12,7 @@
 #include "gateway/virtual_hosts.h"
 #include "observe/connection_counts.h"
 #include "observe/connection_slots.h"
+#include "observe/log_file.h"
 #include "rules/loader.h"
 
 namespace caisson::app {
@@ -20,9 +21,19 @@ namespace caisson::app {
 // and keys new connections get. Null: they keep those that they have.
 using Renew = std::function<std::shared_ptr<const gateway::VirtualHosts>(const config::Files& changed)>;
 
-// Serves until control says Stop or Quit, no more connections at a time than there are slots. Returns the exit status
-// of the process.
-int serve_settings(const rules::Settings& settings, std::vector<NamedFd> listeners, std::size_t loops, Control& control,
-                   observe::ConnectionCounts& connections, observe::ConnectionSlots& slots, Renew renew);
+// What serve_settings() works with; all references outlive it.
+struct ServerParts {
+  const rules::Settings& settings;
+  std::vector<NamedFd> listeners;
+  std::size_t loops = 1;
+  Control& control;
+  observe::ConnectionCounts& connections;
+  observe::ConnectionSlots& slots;  // no more clients at a time than these
+  const observe::LogFiles& logs;
+  Renew renew;
+};
+
+// Serves until control says Stop or Quit. Returns the exit status of the process.
+int serve_settings(ServerParts parts);
 
 }  // namespace caisson::app

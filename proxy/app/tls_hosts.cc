@@ -182,6 +182,20 @@ TlsFindings check_tls(const gateway::VirtualHosts& hosts) {
   return findings;
 }
 
+std::vector<CertificateTerm> certificate_terms(const gateway::VirtualHosts& hosts) {
+  std::vector<CertificateTerm> terms;
+  for (const auto& host : hosts.hosts()) {
+    if (!takes_tls(*host, hosts)) continue;
+    for (const tls::CertificatePem& pem : parameters_of(*host, nullptr).certificates) {
+      const Result<tls::Certificate> certificate = tls::Certificate::load(pem);
+      if (!certificate.ok()) continue;
+      terms.push_back(
+          {pem.chain_path, host->names.empty() ? "" : host->names.front().text, certificate.value().expires()});
+    }
+  }
+  return terms;
+}
+
 std::vector<std::shared_ptr<const tls::ServerHosts>> make_tls_hosts(
     const std::shared_ptr<const gateway::VirtualHosts>& hosts, const TlsShared& shared) {
   auto contexts = std::make_shared<std::map<const VirtualHost*, std::shared_ptr<const tls::ServerContext>>>();

@@ -3,7 +3,9 @@
 // Threading: check_tls() while loading; a TlsHosts is built on the loop thread that uses it.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -24,6 +26,15 @@ struct TlsFindings {
   std::vector<std::string> warnings;
 };
 TlsFindings check_tls(const gateway::VirtualHosts& hosts);
+
+// A certificate that clients are shown, and how long it is good.
+struct CertificateTerm {
+  std::string path;
+  std::string server_name;  // the first of its server; may be empty
+  std::chrono::system_clock::time_point expires;
+};
+// Each once a server. REQUIRES: check_tls() found no errors.
+std::vector<CertificateTerm> certificate_terms(const gateway::VirtualHosts& hosts);
 
 // One entry for each endpoint, null for those without TLS; they hold the hosts. REQUIRES: check_tls() found no errors.
 std::vector<std::shared_ptr<const tls::ServerHosts>> make_tls_hosts(

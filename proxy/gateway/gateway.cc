@@ -133,6 +133,13 @@ Failure classify(RequestState& state) {
   return failure;
 }
 
+// The client left, or took too long, in the middle of its head.
+[[noreturn]] void throw_gone(RequestState& state, unsigned status) {
+  rules::log(state, observe::Level::Info, status == 408 ? "client timed out" : "client prematurely closed connection");
+  state.failed_status = status;
+  throw http::PeerGone();
+}
+
 // error_page's status takes the page's place, and its words with it.
 void override_status(const RequestState& state, http::ResponseHead& head) {
   if (state.override_status == 0) return;
@@ -249,6 +256,7 @@ Gateway::Refusal Gateway::begin(RequestState& state) const {
   }
   take_real_ip(state);
   if (const unsigned refused = state.exchange.refused(); refused != 0) {
+    if (state.exchange.refusal().empty()) throw_gone(state, refused);
     rules::log(state, observe::Level::Info, state.exchange.refusal());
     return status_only(refused);
   }

@@ -62,12 +62,31 @@ Result<TlsSettings::File> read_pem(Loader& loader, const Directive& d, std::stri
   return file;
 }
 
+// The first variable in a text, with its "$"; "" when there is none.
+std::string_view variable_in(std::string_view text) {
+  text.remove_prefix(std::min(text.find('$'), text.size()));
+  const bool braced = text.starts_with("${");
+  const std::size_t end =
+      text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", text.empty() ? 0
+                                                                                                : braced     ? 2
+                                                                                                             : 1);
+  return text.substr(0, braced && end != std::string_view::npos ? end + 1 : end);
+}
+
+// Certificates and keys are read by who may read them, before anybody connects.
+Result<TlsSettings::File> read_pair_member(Loader& loader, const Directive& d, std::string_view what) {
+  const std::string_view variable = variable_in(d.args[0]);
+  if (variable.empty()) return read_pem(loader, d, what);
+  return config::error_at(d.at, "\"" + d.name + "\" takes no variables, and \"" + std::string(variable) + "\" is one",
+                          "give each name a server block with its own certificate; they may share an address");
+}
+
 template <auto Member>
 Result<void> add_pem(Loader& loader, const Directive& d) {
   constexpr bool key = Member == &TlsSettings::keys;
   auto& files = loader.level().own<TlsSettings>().*Member;
   if (!files) files.emplace();
-  Result<TlsSettings::File> file = read_pem(loader, d, key ? "certificate key" : "certificate");
+  Result<TlsSettings::File> file = read_pair_member(loader, d, key ? "certificate key" : "certificate");
   if (!file.ok()) {
     // Its place stays, so that nobody says that there is none.
     files->push_back({loader.from_conf(d.args[0]), {}, d.at});

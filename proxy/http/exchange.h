@@ -178,7 +178,7 @@ class Exchange {
   // Not zero: the wire form of this request is broken, and this status is to be answered. Nothing else of the request
   // may be trusted. The connection closes after it.
   unsigned refused() const noexcept { return refused_; }
-  const std::string& refusal() const noexcept { return refusal_; }  // why, for the log
+  const std::string& refusal() const noexcept { return refusal_; }  // for the log; "": the client is gone
   void refuse(unsigned status, std::string why) {
     refused_ = status;
     refusal_ = std::move(why);

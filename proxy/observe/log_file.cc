@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace caisson::observe {
@@ -85,8 +86,22 @@ std::vector<Error> LogFiles::reopen() {
   return errors;
 }
 
-LineWriter::LineWriter(std::shared_ptr<LogFile> file, std::size_t buffer_size)
-    : file_(std::move(file)), buffer_size_(buffer_size) {
+std::optional<std::chrono::steady_clock::time_point> LogFiles::flush_due(
+    std::chrono::steady_clock::time_point now) const {
+  std::optional<std::chrono::steady_clock::time_point> next;
+  for (const auto& [path, file] : files_) {
+    const std::lock_guard lock(file->mutex_);
+    for (LineWriter* buffer : file->buffers_) {
+      if (buffer->longest_.count() == 0) continue;
+      const auto due = buffer->flush_due(now);
+      next = next ? std::min(*next, due) : due;
+    }
+  }
+  return next;
+}
+
+LineWriter::LineWriter(std::shared_ptr<LogFile> file, std::size_t buffer_size, std::chrono::milliseconds longest)
+    : file_(std::move(file)), buffer_size_(buffer_size), longest_(longest) {
   if (buffer_size == 0) return;
   buffer_.reserve(buffer_size);
   const std::lock_guard lock(file_->mutex_);
@@ -131,9 +146,13 @@ void LineWriter::flush() {
   buffer_.clear();
 }
 
-std::chrono::steady_clock::time_point LineWriter::waiting_since() const {
+std::chrono::steady_clock::time_point LineWriter::flush_due(std::chrono::steady_clock::time_point now) {
   const std::lock_guard lock(mutex_);
-  return buffer_.empty() ? std::chrono::steady_clock::time_point{} : waiting_since_;
+  if (!buffer_.empty() && now - waiting_since_ >= longest_) {
+    file_->write(buffer_);
+    buffer_.clear();
+  }
+  return (buffer_.empty() ? now : waiting_since_) + longest_;
 }
 
 }  // namespace caisson::observe

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -48,6 +49,7 @@ class LogFile {
 
  private:
   friend class LineWriter;
+  friend class LogFiles;
   const std::string path_;
   Fd file_;  // its number never changes: a new file is put under it with dup3(2), which is atomic
   std::mutex mutex_;
@@ -72,6 +74,9 @@ class LogFiles {
   void adopt(const std::string& path, Fd file);
   // Reopens all; the errors of those that could not be, which go on as they were.
   std::vector<Error> reopen();
+  // Writes what LineWriters have held for as long as they may. When to call it again; nothing: never, since none has
+  // such a limit. While other threads write.
+  std::optional<std::chrono::steady_clock::time_point> flush_due(std::chrono::steady_clock::time_point now) const;
   const std::map<std::string, std::shared_ptr<LogFile>>& all() const noexcept { return files_; }
 
  private:
@@ -80,26 +85,31 @@ class LogFiles {
 };
 
 // Writes lines to a LogFile at once, or gathers them in a buffer (access_log's buffer= and flush=). Text that does not
-// fit makes room by writing what is there; lines stay whole and in order.
+// fit makes room by writing what is there; lines stay whole and in order. Who serves calls LogFiles::flush_due().
 //
 // Threading: every member may be called by any thread. The destructor writes the rest.
 class LineWriter {
  public:
-  explicit LineWriter(std::shared_ptr<LogFile> file, std::size_t buffer_size = 0);
+  // `longest`: how long a line may wait in the buffer; zero: as long as it takes to fill.
+  explicit LineWriter(std::shared_ptr<LogFile> file, std::size_t buffer_size = 0,
+                      std::chrono::milliseconds longest = {});
   ~LineWriter();
   LineWriter(const LineWriter&) = delete;
   LineWriter& operator=(const LineWriter&) = delete;
 
   // `line` without line end.
   void write(std::string_view line);
-  // Writes what is buffered, for flush= . A reopen of the log and the destructor do it, too.
+  // Writes what is buffered. A reopen of the log and the destructor do it, too.
   void flush();
-  // When the oldest buffered line came; the epoch when nothing waits. For the timer of flush= .
-  std::chrono::steady_clock::time_point waiting_since() const;
 
  private:
+  friend class LogFiles;
+  // Writes what has waited too long. When something may have next.
+  std::chrono::steady_clock::time_point flush_due(std::chrono::steady_clock::time_point now);
+
   const std::shared_ptr<LogFile> file_;
   const std::size_t buffer_size_;
+  const std::chrono::milliseconds longest_;
   mutable std::mutex mutex_;
   std::string buffer_;                                   // guarded by mutex_
   std::chrono::steady_clock::time_point waiting_since_;  // guarded by mutex_

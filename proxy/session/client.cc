@@ -94,7 +94,8 @@ async::Task<bool> Client::wait_for_request() {
   co_return come;
 }
 
-// False: the client left, or took too long, before its head was whole.
+// False: the client left, or took too long, before its head began. In the middle of it: the log gets a line, as
+// ngx_http_read_request_header makes it.
 async::Task<bool> Client::read_head() {
   counted_.begin_request();
   parser_.reset();
@@ -103,9 +104,16 @@ async::Task<bool> Client::read_head() {
   for (;;) {
     if (input_.empty()) {
       const auto left = std::chrono::duration_cast<net::Milliseconds>(deadline - async::Loop::current().now());
-      if (left <= net::Milliseconds::zero()) co_return false;
-      const bool more = co_await input_.fill(left);
-      if (!more) co_return false;
+      unsigned given_up = 400;
+      bool more = false;
+      try {
+        if (left <= net::Milliseconds::zero()) throw async::TimedOut();
+        more = co_await input_.fill(left);
+      } catch (const async::TimedOut&) {
+        given_up = 408;
+      } catch (const http::PeerGone&) {
+      }
+      if (!more) co_return parser_.give_up(given_up);
     }
     const http::h1::Progress progress = parser_.feed(input_.unread());
     input_.consume(progress.consumed);
@@ -150,7 +158,7 @@ async::Task<Client::Next> Client::serve_request() {
   body.cancel_when_abandoned(scope);
 
   bool failed = false;
-  bool timed_out = false;
+  bool timed_out = parser_.refusal().status == 408;
   try {
     auto answering = async::under(scope, handler_.handle(exchange));
     co_await answering;

@@ -13,8 +13,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Renewals by ACME happen a month before the end: what is left with two weeks to go was forgotten.
-constexpr auto soon = 14 * 24h;
+// Renewals by ACME happen a month before the end.
+constexpr auto soon = 30 * 24h;
 
 std::string common_name(const X509_NAME* name) {
   char text[256] = "";

@@ -7,6 +7,7 @@ make_certificates
 chmod 600 "$work/conf.d/domain.key" "$work/conf.d/registry.password" # the worker may read neither
 new_data_folder
 use_example 6-embedded.conf
+sed -i 's|^  listen .*|&\n  location = /metrics { prometheus_metrics; }|' "$work/conf.d/registry.conf"
 start_gate
 v2=https://localhost:$gate_port/v2/
 
@@ -32,6 +33,18 @@ before=$(served)
 worker_before=$(worker)
 expect_equal "the certificate" "$(fingerprint_of "$work/conf.d/domain.crt")" "$before"
 
+# When the certificate ends, as Prometheus is told.
+end_in_metrics() {
+  curl -sS --fail --cacert "$work/conf.d/ca.crt" "https://localhost:$gate_port/metrics" |
+    sed -n 's/^caisson_certificate_not_after_timestamp_seconds{.*} //p'
+}
+end_of() { date -d "$(openssl x509 -noout -enddate <"$1" | cut -d= -f2)" +%s; }
+same_end() { [[ $(printf '%.0f' "$(end_in_metrics)") == "$(end_of "$1")" ]]; }
+
+proves "days until the certificate ends are logged, and its end is exported"
+expect_matches "the log" 'domain.crt" expires in [0-9]+ days, on 20' "$(gate_log)"
+expect_success same_end "$work/conf.d/domain.crt"
+
 proves "while only the certificate of a pair has changed, the old pair is served, and the log says why"
 make_new_pair
 cat "$work/new/domain.crt" >"$work/conf.d/domain.crt"
@@ -43,6 +56,7 @@ proves "when the key follows, both are in force"
 cat "$work/new/domain.key" >"$work/conf.d/domain.key"
 wait_until 20 "the new certificate is served" serves "$(fingerprint_of "$work/new/domain.crt")"
 expect_lacks "the log" "PRIVATE KEY" "$(gate_log)"
+expect_success same_end "$work/new/domain.crt"
 
 proves "a pair that is renamed into place is in force"
 make_new_pair

@@ -1,5 +1,6 @@
 // What is written down of a request: nginx's lines, one each, whatever bytes came.
 #include <doctest/doctest.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <regex>
@@ -130,6 +131,37 @@ TEST_CASE("whatever bytes come, there is one line for each request, and no contr
   }
 }
 
+TEST_CASE("who leaves or stops in the middle of a head leaves a line with 400 or 408, as nginx writes it") {
+  Server server;
+  const std::uint16_t port = free_port();
+  server.configure("client_header_timeout 1s; access_log " + server.folder().path("access.log") + ";" +
+                   "error_page 400 408 @page; server { listen 127.0.0.1:" + std::to_string(port) +
+                   "; location @page { return 200 page; } }");
+  server.start();
+  const std::vector<std::pair<std::string, std::string>> heads{
+      {"GE", "\"GE\" N 0 \"-\" \"-\""},
+      {"GET / HTTP/1.1", "\"GET / HTTP/1.1\" N 0 \"-\" \"-\""},
+      {"GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: me\r\nX", "\"GET / HTTP/1.1\" N 0 \"-\" \"me\""}};
+  const auto line_with = [&](std::string line, const std::string& status) {
+    line.replace(line.find('N'), 1, status);
+    return eventually([&] { return server.folder().read("access.log").find(line + '\n') != std::string::npos; });
+  };
+  for (const auto& [head, line] : heads) {
+    Wire leaving = Wire::to(port);
+    leaving.send(head);
+    leaving.finish_sending();
+    CHECK(leaving.read_to_end().empty());
+    CHECK(line_with(line, "400"));
+    Wire slow = Wire::to(port);
+    slow.send(head);
+    CHECK(slow.read_to_end().empty());
+    CHECK(line_with(line, "408"));
+  }
+  Wire::to(port).read_to_end();  // who sends nothing is no request
+  const std::string log = server.folder().read("access.log");
+  CHECK(std::count(log.begin(), log.end(), '\n') == 6);
+}
+
 TEST_CASE("with flush= a line does not wait for a full buffer") {
   Server server;
   const std::uint16_t port = free_port();
@@ -138,6 +170,24 @@ TEST_CASE("with flush= a line does not wait for a full buffer") {
   server.start();
   CHECK(get(port) == "here");
   CHECK(eventually([&] { return server.folder().read("buffered.log").find("\"GET / ") != std::string::npos; }));
+}
+
+TEST_CASE(
+    "with buffer= lines wait for each other, and none is lost when the server ends, is reloaded or reopens its logs") {
+  for (const int number : {SIGQUIT, SIGTERM, SIGHUP, SIGUSR1}) {
+    Server server;
+    const std::uint16_t port = free_port();
+    const std::string log = server.folder().path("buffered.log");
+    server.configure("access_log " + log + " combined buffer=64k flush=1h;" + answering(port, "here"));
+    server.start();
+    for (int i = 0; i < 3; ++i) CHECK(get(port) == "here");
+    CHECK(server.folder().read("buffered.log").empty());
+    server.master().signal(number);
+    CHECK(eventually([&] {
+      const std::string text = server.folder().read("buffered.log");
+      return std::count(text.begin(), text.end(), '\n') == 3;
+    }));
+  }
 }
 
 TEST_CASE("a log format of one's own, in JSON, escapes what would end its strings") {

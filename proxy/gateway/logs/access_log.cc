@@ -150,11 +150,12 @@ Result<void> add_format(Loader& loader, const Directive& d) {
   return {};
 }
 
-Result<std::shared_ptr<observe::LineWriter>> open_log(Loader& loader, const std::string& path, std::size_t buffer) {
+Result<std::shared_ptr<observe::LineWriter>> open_log(Loader& loader, const std::string& path, std::size_t buffer = 0,
+                                                      std::chrono::milliseconds longest = {}) {
   auto file = loader.open_log(path);
   if (!file.ok()) return std::move(file).error();
   if (!file.value()) return std::shared_ptr<observe::LineWriter>();
-  return std::make_shared<observe::LineWriter>(std::move(file).value(), buffer);
+  return std::make_shared<observe::LineWriter>(std::move(file).value(), buffer, longest);
 }
 
 // Where a log goes: a file, a file for each value of its variables, or a syslog server.
@@ -188,7 +189,7 @@ Result<void> add_access_log(Loader& loader, const Directive& d) {
   log.format_name = "combined";
   if (Result<void> placed = place_log(loader, d, log); !placed.ok()) return placed;
   std::optional<std::size_t> buffer;
-  bool flushed = false;  // flush=: no line may wait for others longer than that; written at once, none does
+  std::chrono::milliseconds longest{};  // flush=: how long a line may wait for others
   for (std::size_t i = 1; i < d.args.size(); ++i) {
     const std::string& arg = d.args[i];
     if (arg.starts_with("buffer=")) {
@@ -198,7 +199,7 @@ Result<void> add_access_log(Loader& loader, const Directive& d) {
     } else if (arg.starts_with("flush=")) {
       const auto time = config::parse_milliseconds(std::string_view(arg).substr(6));
       if (!time || time->count() == 0) return config::error_at(d.at, "invalid flush time \"" + arg.substr(6) + '"');
-      flushed = true;
+      longest = *time;
     } else if (arg == "gzip" || arg.starts_with("gzip=")) {
       return config::error_at(d.at, "compressed logs are not supported", "compress them when they are rotated");
     } else if (arg.starts_with("if=")) {
@@ -211,11 +212,12 @@ Result<void> add_access_log(Loader& loader, const Directive& d) {
       return config::error_at(d.at, "invalid parameter \"" + arg + '"');
     }
   }
-  if (flushed && !buffer) return config::error_at(d.at, "no buffer is defined for access_log \"" + d.args[0] + '"');
+  if (longest.count() != 0 && !buffer)
+    return config::error_at(d.at, "no buffer is defined for access_log \"" + d.args[0] + '"');
   if (buffer && log.syslog) return config::error_at(d.at, "logs to syslog cannot be buffered");
   if (buffer && log.variable_path) return config::error_at(d.at, "buffered logs cannot have variables in name");
   if (!log.syslog && !log.variable_path) {
-    auto writer = open_log(loader, log.path, flushed ? 0 : buffer.value_or(0));
+    auto writer = open_log(loader, log.path, buffer.value_or(0), longest);
     if (!writer.ok()) return config::error_at(d.at, writer.error().what);
     log.writer = std::move(writer).value();
   }
@@ -236,7 +238,7 @@ Result<void> find_formats(Loader& loader, rules::Level& http) {
     log.path = usual_log;
     log.format_name = "combined";
     log.at = http.at();
-    auto writer = open_log(loader, log.path, 0);
+    auto writer = open_log(loader, log.path);
     if (!writer.ok()) return std::move(writer).error();
     log.writer = std::move(writer).value();
     top.emplace();

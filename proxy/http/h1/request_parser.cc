@@ -111,6 +111,13 @@ bool RequestParser::method_goes_on(std::string_view bytes) {
   return *end == ' ' && before + static_cast<std::size_t>(end - bytes.begin()) > 0;
 }
 
+bool RequestParser::give_up(unsigned status) {
+  if (!started()) return false;
+  if (phase_ == Phase::Line) keep_line({});
+  refuse(status, "");
+  return true;
+}
+
 // The line as far as it came, for the access log.
 void RequestParser::keep_line(std::string_view rest) {
   head_.line = lines_.pending();

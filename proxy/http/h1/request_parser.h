@@ -40,6 +40,9 @@ class RequestParser {
   bool started() const noexcept { return phase_ != Phase::BeforeLine; }
   bool reading_line() const noexcept { return phase_ <= Phase::Line; }
 
+  // No more will come. True when a request had begun: then it counts as Refused with that status, and nothing to say.
+  bool give_up(unsigned status);
+
   // After Complete: the head. After Refused: what was understood of it, for the access log and the error page: `line`
   // as far as it came, `version`; method, target and headers only when their lines had been read. Once.
   RequestHead take_head() noexcept { return std::move(head_); }
