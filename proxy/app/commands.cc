@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "advice/advice.h"
+#include "app/backend_probe.h"
 #include "app/master.h"
 #include "app/new_binary.h"
 #include "app/pid_file.h"
@@ -108,8 +109,23 @@ bool passes_test(Product& product, const Invocation& invocation, const ErrorLog&
   return true;
 }
 
+// caisson check --probe. False: a backend does not do what a registry's clients need.
+bool passes_probe(const Invocation& invocation) {
+  config::FileSource disk;
+  bool good = true;
+  for (const BackendFinding& finding : probe_backends(invocation, read_configuration(invocation, disk).directives)) {
+    const std::string_view verdict = finding.good ? ": [probe] ok: " : ": [probe] FAILED: ";
+    if (finding.good && invocation.quiet) continue;
+    print(stderr, invocation.program + std::string(verdict) + finding.at.str() + ": " + finding.text + '\n');
+    good = good && finding.good;
+  }
+  return good;
+}
+
 int test(Product& product, const Invocation& invocation, const ErrorLog& console) {
-  if (passes_test(product, invocation, console)) return EXIT_SUCCESS;
+  if (passes_test(product, invocation, console)) {
+    return !invocation.probe || passes_probe(invocation) ? EXIT_SUCCESS : EXIT_FAILURE;
+  }
   print(stderr, invocation.program + ": configuration file " + invocation.conf + " test failed\n");
   return EXIT_FAILURE;
 }
@@ -242,7 +258,8 @@ int run(Product& product, std::span<const char* const> argv) {
     print(stderr, registry->errors);
     return registry->status;
   }
-  const Result<Invocation> parsed = parse_invocation(argv);
+  const auto check = parse_check(argv);
+  const Result<Invocation> parsed = check ? *check : parse_invocation(argv);
   if (!parsed.ok()) {
     print(stderr, program_name(argv) + ": " + parsed.error().what + '\n');
     return EXIT_FAILURE;

@@ -146,6 +146,22 @@ std::string program_name(std::span<const char* const> argv) {
 
 Result<Invocation> parse_invocation(std::span<const char* const> argv) { return Options(argv).parse(); }
 
+std::optional<Result<Invocation>> parse_check(std::span<const char* const> argv) {
+  if (argv.size() < 2 || std::string_view(argv[1]) != "check") return std::nullopt;
+  bool probe = false;
+  std::vector<const char*> rest{argv[0], "-t"};
+  for (const char* const word : argv.subspan(2)) {
+    if (std::string_view(word) == "--probe") {
+      probe = true;
+    } else {
+      rest.push_back(word);
+    }
+  }
+  Result<Invocation> parsed = parse_invocation(rest);
+  if (parsed.ok()) parsed.value().probe = probe;
+  return parsed;
+}
+
 config::Parsed read_configuration(const Invocation& invocation, config::Source& files) {
   if (invocation.face == Invocation::Face::Registry) {
     return registry::face::translate({invocation.conf, invocation.environment, invocation.ipv6}, files);

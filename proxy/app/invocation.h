@@ -3,6 +3,7 @@
 // Ownership: values. Threading: none of its own.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ struct Invocation {
   bool test = false;                // -t, -T
   bool dump = false;                // -T
   bool quiet = false;               // -q
+  bool probe = false;               // check --probe
   std::string signal;               // -s: stop, quit, reopen or reload; empty: none
   std::string directives;           // -g
 
@@ -46,6 +48,9 @@ struct Invocation {
 
 // How messages begin: "nginx" when called by that name, otherwise "caisson".
 std::string program_name(std::span<const char* const> argv);
+
+// "caisson check [--probe] ARGUMENTS": -t, and more with --probe. Nothing for any other call.
+std::optional<Result<Invocation>> parse_check(std::span<const char* const> argv);
 
 // Reads the arguments, argv[0] among them. The error is nginx's: `invalid option: "x"`.
 Result<Invocation> parse_invocation(std::span<const char* const> argv);

@@ -1,22 +1,18 @@
 #include "monitor/probes.h"
 
-#include <curl/curl.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <memory>
 #include <system_error>
 
 #include "base/handle.h"
+#include "monitor/transfer.h"
 
 namespace caisson::monitor {
 namespace {
-
-using Curl = std::unique_ptr<CURL, FreeWith<&curl_easy_cleanup>>;
-using CurlList = std::unique_ptr<curl_slist, FreeWith<&curl_slist_free_all>>;
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
@@ -24,20 +20,13 @@ int stop_if_told(void* told, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return static_cast<const std::stop_token*>(told)->stop_requested() ? 1 : 0;
 }
 
-std::size_t drop(char*, std::size_t size, std::size_t count, void*) { return size * count; }
-
-// A transfer that is set up but for what it is for.
+// A transfer that ends when it is told to.
 Curl new_transfer(const std::string& url, std::chrono::milliseconds timeout, const std::stop_token& stop) {
-  static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
-  Curl curl(ready == CURLE_OK ? curl_easy_init() : nullptr);
+  Curl curl = monitor::new_transfer(url, timeout);
   if (!curl) return curl;
-  curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
-  curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
   curl_easy_setopt(curl.get(), CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(curl.get(), CURLOPT_XFERINFOFUNCTION, &stop_if_told);
   curl_easy_setopt(curl.get(), CURLOPT_XFERINFODATA, &stop);
-  curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &drop);
   return curl;
 }
 
