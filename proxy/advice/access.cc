@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "advice/rules.h"
+#include "base/text.h"
 
 namespace caisson::advice {
 
@@ -44,6 +45,23 @@ void two_authorities(const RegistryPath& path, Findings& findings) {
                "the password checked here goes on to the registry, too: one that asks for passwords itself answers it "
                "with 401, and the client asks again and again; if yours does, write \"proxy_set_header Authorization "
                "\"\";\"");
+}
+
+// nginx leaves hashes to the C library's crypt(), and no libc knows Argon2.
+void hashes_of_no_libc(const RegistryPath& path, const config::Files& files, Findings& findings) {
+  const Directive* const named = path.scope.one("auth_basic_user_file");
+  if (named == nullptr || !asks_for_password(path.scope)) return;
+  for (const auto& [file, content] : files) {
+    if (!file.ends_with(named->args.front())) continue;
+    unsigned number = 0;
+    for (const std::string_view line : text::split(content, '\n')) {
+      ++number;
+      if (line.find(":$argon2") == std::string_view::npos) continue;
+      findings.add({file, number},
+                   "nginx cannot read an Argon2 hash: back there, this user is answered with 500; for both, make the "
+                   "line with: htpasswd -nbB USER PASSWORD");
+    }
+  }
 }
 
 }  // namespace caisson::advice

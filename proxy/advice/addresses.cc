@@ -48,6 +48,42 @@ void rewritten_path(const RegistryPath& path, Findings& findings) {
   }
 }
 
+// ngx_http_upstream_resolve: names that only a request makes are looked up by the resolver that the configuration
+// names.
+void name_by_variable(const RegistryPath& path, Findings& findings) {
+  const std::string_view url = path.proxy_pass.args.front();
+  const std::size_t scheme = url.find("://");
+  const std::string_view rest = scheme == std::string_view::npos ? url : url.substr(scheme + 3);
+  const std::string_view host = rest.substr(0, rest.find_first_of(":/"));
+  if (host.find('$') == std::string_view::npos || path.scope.one("resolver") != nullptr) return;
+  findings.add(
+      path.proxy_pass.at,
+      "nginx looks a name up that comes out of variables, and no resolver is named: unless it is an upstream's, "
+      "clients get 502 there (here the system's resolver answers); write \"resolver 127.0.0.11;\" or the like");
+}
+
+// A redirect to a host's bare root: whatever a client asked for, it gets the first page.
+void redirect_loses_path(const Server& server, Findings& findings) {
+  const auto look_at = [&](const Directive& block) {
+    for (const Directive* back : Scope(block, nullptr).own("return")) {
+      const std::string& url = back->args.back();
+      const std::size_t host = url.find("://");
+      if (host == std::string::npos || (back->args.size() > 1 && !back->args.front().starts_with('3'))) continue;
+      const std::size_t path = url.find('/', host + 3);
+      const bool bare = path == std::string::npos || path + 1 == url.size();
+      // "$host$request_uri" has no slash of its own.
+      if (!bare || url.find("uri", host) != std::string::npos) continue;
+      findings.add(back->at, "every request is sent on to \"" + url +
+                                 "\", whatever it was for: a client that asked for an image ends at the first page; "
+                                 "write \"return 301 https://$host$request_uri;\"");
+    }
+  };
+  look_at(server.scope.block());
+  for (const Directive& inner : server.scope.block().block) {
+    if (inner.name == "location" && inner.args.back() == "/") look_at(inner);
+  }
+}
+
 void dead_api(const Server& server, Findings& findings) {
   for_prefixes(server.scope.block(), [&](const Directive& location, const std::string& prefix) {
     if (!prefix.starts_with("/v1") && prefix != "/_ping") return;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/directive.h"
+#include "config/source.h"
 
 namespace caisson::advice {
 
@@ -18,7 +19,8 @@ struct Finding {
   std::string text;  // what there is, what comes of it for clients, and what to write instead
 };
 
-// `configuration` is a whole one that loads, in the form that config::parse() gives it. In the order of the files.
-std::vector<Finding> advise(const std::vector<config::Directive>& configuration);
+// `configuration` is a whole one that loads, in the form that config::parse() gives it; `files` has the texts of the
+// files that it names, as far as somebody looks into them. In the order of the files.
+std::vector<Finding> advise(const std::vector<config::Directive>& configuration, const config::Files& files = {});
 
 }  // namespace caisson::advice

@@ -104,4 +104,20 @@ void version_header(const RegistryPath& path, Findings& findings) {
   }
 }
 
+// distribution/distribution#397 and others: clients look for it on the 401, and it is nginx that makes this 401.
+void no_version_header(const RegistryPath& path, Findings& findings) {
+  const Directive* const realm = path.scope.one("auth_basic");
+  if (realm == nullptr || realm->args.front() == "off") return;
+  const Directives headers = path.scope.in_force("add_header");
+  const bool there = std::any_of(headers.begin(), headers.end(), [](const Directive* header) {
+    return text::iequals(header->args.front(), version_name);
+  });
+  if (there) return;
+  findings.add(
+      realm->at,
+      "nginx's own 401 goes without Docker-Distribution-Api-Version, by which old clients know a registry of API "
+      "v2 (it is always there here); for nginx, write \"add_header Docker-Distribution-Api-Version "
+      "registry/2.0 always;\"");
+}
+
 }  // namespace caisson::advice

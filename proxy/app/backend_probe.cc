@@ -1,6 +1,11 @@
 #include "app/backend_probe.h"
 
+#include <netdb.h>
+
 #include <algorithm>
+#include <functional>
+#include <map>
+#include <set>
 
 #include "advice/site.h"
 #include "base/text.h"
@@ -137,6 +142,41 @@ class Prober {
 };
 
 }  // namespace
+
+// ngx_inet_resolve_host, for every upstream's server and every proxy_pass without variables.
+std::vector<advice::Finding> unknown_names(const std::vector<Directive>& configuration) {
+  std::vector<std::pair<std::string, const Directive*>> places;
+  std::set<std::string> upstreams;
+  const std::function<void(const Directive&)> gather = [&](const Directive& directive) {
+    if (directive.name == "upstream" && directive.args.size() == 1) {
+      upstreams.insert(directive.args.front());
+      for (const Directive& server : directive.block) {
+        if (server.name == "server" && !server.args.empty()) places.emplace_back(server.args.front(), &server);
+      }
+    } else if (directive.name == "proxy_pass" && directive.args.front().find('$') == std::string::npos) {
+      places.emplace_back(target_of(directive.args.front()).authority, &directive);
+    }
+    for (const Directive& inner : directive.block) gather(inner);
+  };
+  for (const Directive& directive : configuration) gather(directive);
+
+  std::vector<advice::Finding> findings;
+  std::map<std::string, bool> known;
+  for (const auto& [server, directive] : places) {
+    if (server.starts_with("unix:") || server.starts_with('[') || upstreams.contains(server)) continue;
+    const std::string host = server.substr(0, server.find(':'));
+    if (!known.contains(host)) {
+      addrinfo* found = nullptr;
+      known[host] = ::getaddrinfo(host.c_str(), nullptr, nullptr, &found) == 0;
+      if (found != nullptr) ::freeaddrinfo(found);
+    }
+    if (known[host]) continue;
+    findings.push_back({directive->at, "nobody knows the name \"" + host +
+                                           "\" now: nginx does not start like this (\"host not found in upstream\"); "
+                                           "here clients get 503 until it is known"});
+  }
+  return findings;
+}
 
 std::vector<BackendFinding> probe_backends(const Invocation& invocation,
                                            const std::vector<config::Directive>& configuration) {

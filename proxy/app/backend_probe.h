@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "advice/advice.h"
 #include "app/invocation.h"
 #include "config/directive.h"
 
@@ -17,6 +18,9 @@ struct BackendFinding {
   std::string text;
   bool good = false;
 };
+
+// Backends whose names nobody knows, which keep nginx from starting. It waits for name servers.
+std::vector<advice::Finding> unknown_names(const std::vector<config::Directive>& configuration);
 
 // `configuration` is a whole one that loads. In the order of the files; each backend once for each place that names it.
 std::vector<BackendFinding> probe_backends(const Invocation& invocation,

@@ -80,7 +80,10 @@ void dump(const Invocation& invocation, const config::Files& files) {
 // What works and will hurt, one line each.
 void give_advice(const Invocation& invocation, const config::Files& files) {
   config::MemorySource read(files);
-  for (const advice::Finding& finding : advice::advise(read_configuration(invocation, read).directives)) {
+  const std::vector<config::Directive> configuration = read_configuration(invocation, read).directives;
+  std::vector<advice::Finding> findings = advice::advise(configuration, files);
+  for (advice::Finding& unknown : unknown_names(configuration)) findings.push_back(std::move(unknown));
+  for (const advice::Finding& finding : findings) {
     print(stderr, invocation.program + ": [advice] " + finding.at.str() + ": " + finding.text + '\n');
   }
 }

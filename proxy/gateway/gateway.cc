@@ -133,6 +133,11 @@ Failure classify(RequestState& state) {
   return failure;
 }
 
+void add_version_header(http::ResponseHead& head) {
+  if (head.headers.has(registry_version_header)) return;
+  head.headers.add(std::string(registry_version_header), "registry/2.0");
+}
+
 // The client left, or took too long, in the middle of its head.
 [[noreturn]] void throw_gone(RequestState& state, unsigned status) {
   rules::log(state, observe::Level::Info, status == 408 ? "client timed out" : "client prematurely closed connection");
@@ -439,14 +444,13 @@ async::Task<void> Gateway::render(RequestState& state, Answer answer) const {
       body = std::move(*json);
       head.headers.set("Content-Type", "application/json; charset=utf-8");
       head.headers.set("X-Content-Type-Options", "nosniff");
-      if (!head.headers.has(registry_version_header)) {
-        head.headers.add(std::string(registry_version_header), "registry/2.0");
-      }
+      add_version_header(head);
     } else if (auto page = http::error_page_body(head.status, server_name_for(state.settings<CoreSettings>()))) {
       body = std::move(*page) + page_padding(state, head.status);
       http::Headers headers{{"Content-Type", "text/html"}};  // one that is there already is add_header's, and a second
       for (const http::HeaderField& field : head.headers) headers.add(field.name, field.value);
       head.headers = std::move(headers);
+      if (is_challenge_for_registry(state, head.status)) add_version_header(head);
     }
     head.status = http::status_on_wire(head.status);
   }

@@ -52,6 +52,11 @@ bool speaks_as_registry(const rules::RequestState& state) {
 
 }  // namespace
 
+bool is_challenge_for_registry(const rules::RequestState& state, unsigned status) {
+  const auto& on = state.settings<RegistryErrors>().on;
+  return status == 401 && on.value_or(true) && state.path.starts_with("/v2/") && front_of(state) != nullptr;
+}
+
 std::optional<std::string> registry_error_body(const rules::RequestState& state, unsigned status) {
   const auto known = std::find_if(descriptions.begin(), descriptions.end(),
                                   [status](const Description& each) { return each.status == status; });

@@ -15,6 +15,9 @@ namespace caisson::gateway {
 // The JSON body for a status of our own, or nothing where the page of the status is to be sent.
 std::optional<std::string> registry_error_body(const rules::RequestState& state, unsigned status);
 
+// Whether a 401 of ours stands in the place of a registry's: then clients look for its version header there.
+bool is_challenge_for_registry(const rules::RequestState& state, unsigned status);
+
 void describe_registry_errors(rules::Language& language);
 
 }  // namespace caisson::gateway

@@ -44,7 +44,9 @@ std::string gate(const std::string& server, const std::string& location, const s
          "proxy_set_header X-Forwarded-Proto $scheme;\n" + location + "\n}\n}";
 }
 
-const std::string passwords = "auth_basic realm; auth_basic_user_file /users; proxy_set_header Authorization \"\";";
+const std::string passwords =
+    "auth_basic realm; auth_basic_user_file /users; proxy_set_header Authorization \"\"; add_header "
+    "Docker-Distribution-Api-Version $version always;";
 
 }  // namespace
 
@@ -193,4 +195,41 @@ TEST_CASE("findings come in the order of the file, and none twice") {
   const auto by_line = [](const std::string& a, const std::string& b) { return a.front() < b.front(); };
   CHECK(std::is_sorted(lines.begin(), lines.end(), by_line));
   CHECK(std::count_if(lines.begin(), lines.end(), [](const std::string& l) { return l.starts_with("2: "); }) == 1);
+}
+
+TEST_CASE("nginx's own 401 without the version header") {
+  const std::string asks = "auth_basic realm; auth_basic_user_file /users; proxy_set_header Authorization \"\";";
+  CHECK(says(advice_on(gate("", asks)), "8", "nginx's own 401"));
+  CHECK(advice_on(gate("", passwords)).empty());
+}
+
+TEST_CASE("a backend's name that only a request makes, without a resolver") {
+  const auto with = [](const std::string& url, const std::string& more) {
+    return advice_on("server { listen 443 ssl; " + more + " location /v2/ {\nproxy_pass " + url + "; } }");
+  };
+  CHECK(says(with("http://$registry:5000", ""), "3", "resolver"));
+  CHECK_FALSE(mentions(with("http://$registry:5000", "resolver 127.0.0.11;"), "resolver"));
+  CHECK_FALSE(mentions(with("http://registry:5000$request_uri", ""), "resolver"));
+  CHECK_FALSE(mentions(with("http://registry/v2/$1", ""), "resolver"));
+}
+
+TEST_CASE("a redirect that loses what was asked for") {
+  CHECK(says(advice_on("server {\nreturn 301 https://registry.company.org; }"), "3", "first page"));
+  CHECK(mentions(advice_on("server { location / { return 302 https://registry.company.org/; } }"), "first page"));
+  CHECK(advice_on("server { return 301 https://$host$request_uri; }").empty());
+  CHECK(advice_on("server { return 301 https://registry.company.org$uri; }").empty());
+  CHECK(advice_on("server { location / { return 301 https://registry.company.org/ui/; } }").empty());
+  CHECK(advice_on("server { location /old { return 301 https://registry.company.org/; } }").empty());
+  CHECK(advice_on("server { location / { return 200 \"see http://x\"; } }").empty());
+}
+
+TEST_CASE("hashes that nginx could not read are named by their line in the users' file") {
+  config::MemorySource source(config::Files{{"/n.conf", "http {\n" + gate("", passwords) + "\n}\n"}});
+  const config::Parsed parsed = config::parse(source, "/n.conf");
+  const config::Files files{{"/users", "a:$2y$05$x\nb:$argon2id$v=19$m=16,t=2,p=1$c2FsdA$aa\n"},
+                            {"/other", "b:$argon2"}};
+  const auto findings = advice::advise(parsed.directives, files);
+  REQUIRE(findings.size() == 1);
+  CHECK(findings.front().at.str() == "/users:2");
+  CHECK(findings.front().text.starts_with("nginx cannot read an Argon2 hash"));
 }
