@@ -181,6 +181,7 @@ async::Task<std::optional<http::Answer>> ProxyPass::handle(http::Exchange& excha
                         repair_noted_);
   http::Exchange proxied(std::move(request), *body, filter, exchange.connection());
   proxied.set_client_host(exchange.client_host());
+  proxied.set_client_address(exchange.client_address(), exchange.client_port());
   proxied.set_user(exchange.user());
   proxied.attach(&state);
   try {

@@ -37,6 +37,9 @@ async::Task<void> answer_busy(http::Exchange& exchange) {
   return answer(exchange, std::move(busy));
 }
 
+// Where events wait, below the root: registry:2 does not look there.
+constexpr const char* notifications_folder = "/docker/registry/v2/_notifications";
+
 using Operation = async::Task<void> (*)(Request&);
 
 // What a method does on a resource; null when the resource does not know it.
@@ -89,6 +92,10 @@ Result<void> Api::open(ApiSettings settings, observe::ErrorLog log, std::shared_
     };
     collector_.emplace(open_store, settings_.collecting.schedule, settings_.collecting.rules, log);
   }
+  if (!settings_.notifications.endpoints.empty()) {
+    const std::string folder = settings_.read_only ? std::string() : settings_.root + notifications_folder;
+    notifier_ = std::make_unique<notify::Notifier>(settings_.notifications, folder, log);
+  }
   if (settings_.purging.enabled && !settings_.read_only) purger_.emplace(*store_, settings_.purging, std::move(log));
   return {};
 }
@@ -108,6 +115,10 @@ async::Task<std::optional<http::Answer>> Api::handle(http::Exchange& exchange) {
 std::string Api::wanted_accesses(const rules::RequestState& state) const {
   const Route route = find_route_behind(settings_.prefix, state.path);
   return accesses_json(required_accesses(state.exchange.request().method, route, state.args));
+}
+
+void Api::write_notifications(observe::Exposition& to) const {
+  if (notifier_) notifier_->write(to);
 }
 
 async::Task<void> Api::serve(http::Exchange& exchange) {
@@ -156,8 +167,9 @@ async::Task<void> Api::serve_repository(http::Exchange& exchange, const Route& r
   const bool deletes = method == "DELETE" && route.kind != Route::Kind::Upload;
   if (deletes && !settings_.delete_enabled) co_return co_await answer(exchange, unsupported({}));
 
-  Request request{exchange,       settings_, *store_, referrers_, *disk_, store_->repository(std::move(name).value()),
-                  route.reference};
+  Request request{exchange,        settings_,      *store_,
+                  referrers_,      *disk_,         store_->repository(std::move(name).value()),
+                  route.reference, notifier_.get()};
   const Operation operation = operation_for(route.kind, method);
   co_await operation(request);
 }

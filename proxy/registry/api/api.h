@@ -15,6 +15,7 @@
 #include "registry/api/purger.h"
 #include "registry/api/referrer_index.h"
 #include "registry/api/settings.h"
+#include "registry/notify/notifier.h"
 #include "registry/routes/route.h"
 #include "registry/store/store.h"
 #include "rules/phases.h"
@@ -36,6 +37,9 @@ class Api final : public http::Handler, public rules::RegistryFront {
   // REQUIRES: open() succeeded. Always answers itself.
   async::Task<std::optional<http::Answer>> handle(http::Exchange& exchange) override;
 
+  // The numbers of its notifications; nothing when it sends none.
+  void write_notifications(observe::Exposition& to) const;
+
   bool leads_to_registry() const noexcept override { return true; }
   std::string wanted_accesses(const rules::RequestState& state) const override;
 
@@ -50,6 +54,7 @@ class Api final : public http::Handler, public rules::RegistryFront {
   ReferrerIndex referrers_;
   std::optional<Purger> purger_;
   std::optional<maintenance::Collector> collector_;
+  std::unique_ptr<notify::Notifier> notifier_;
 };
 
 }  // namespace caisson::registry

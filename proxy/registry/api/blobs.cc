@@ -1,6 +1,7 @@
 #include "registry/api/blobs.h"
 
 #include "async/join.h"
+#include "registry/api/announcements.h"
 #include "registry/api/download.h"
 #include "registry/api/range.h"
 #include "rules/request_log.h"
@@ -57,7 +58,11 @@ async::Task<void> answer_not_satisfiable(Request& request, std::uint64_t size) {
 async::Task<void> head_blob(Request& request) {
   const auto digest = store::Digest::parse(request.reference);
   if (!digest.ok()) co_return co_await answer(request.exchange, invalid());
-  const auto size = co_await request.disk.run([&] { return request.repository.blob_size(digest.value()); });
+  const auto size = co_await request.disk.run([&] {
+    auto found = request.repository.blob_size(digest.value());
+    if (found.ok()) announce_blob(request, notify::Action::Pull, digest.value(), found.value());
+    return found;
+  });
   if (!size.ok()) co_return co_await answer_failure(request.exchange, size.error(), unknown(digest.value()));
   if (is_known_to_client(request, digest.value())) co_return co_await answer_not_modified(request, digest.value());
   http::ResponseHead head = blob_head(digest.value());
@@ -69,7 +74,11 @@ async::Task<void> head_blob(Request& request) {
 async::Task<void> get_blob(Request& request) {
   const auto digest = store::Digest::parse(request.reference);
   if (!digest.ok()) co_return co_await answer(request.exchange, invalid());
-  auto opened = co_await request.disk.run([&] { return request.repository.open_blob(digest.value()); });
+  auto opened = co_await request.disk.run([&] {
+    auto found = request.repository.open_blob(digest.value());
+    if (found.ok()) announce_blob(request, notify::Action::Pull, digest.value(), found.value()->size());
+    return found;
+  });
   if (!opened.ok()) co_return co_await answer_failure(request.exchange, opened.error(), unknown(digest.value()));
   if (is_known_to_client(request, digest.value())) co_return co_await answer_not_modified(request, digest.value());
 
@@ -101,7 +110,11 @@ async::Task<void> get_blob(Request& request) {
 async::Task<void> delete_blob(Request& request) {
   const auto digest = store::Digest::parse(request.reference);
   if (!digest.ok()) co_return co_await answer(request.exchange, invalid());
-  const auto deleted = co_await request.disk.run([&] { return request.repository.delete_blob(digest.value()); });
+  const auto deleted = co_await request.disk.run([&] {
+    auto done = request.repository.delete_blob(digest.value());
+    if (done.ok()) announce_removed_content(request, digest.value());
+    return done;
+  });
   if (!deleted.ok()) co_return co_await answer_failure(request.exchange, deleted.error(), unknown(digest.value()));
   co_await answer(request.exchange, api_head(202));
 }

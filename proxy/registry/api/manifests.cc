@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "registry/api/announcements.h"
 #include "registry/manifest/manifest.h"
 #include "registry/routes/query.h"
 
@@ -58,7 +59,7 @@ struct Found {
 };
 
 // On the pool.
-Result<Found> find(const Request& request, const Reference& reference) {
+Result<Found> find(Request& request, const Reference& reference) {
   const http::Headers& headers = request.head().headers;
   const auto known = headers.joined("If-None-Match");
   const bool by_tag = std::holds_alternative<Tag>(reference);
@@ -69,15 +70,22 @@ Result<Found> find(const Request& request, const Reference& reference) {
   if (!bytes.ok()) return std::move(bytes).error();
   StoredManifest manifest = inspect_stored_manifest(bytes.value());
 
+  std::string tag = by_tag ? std::get<Tag>(reference).str() : std::string();
+  const auto announce = [&] {
+    announce_manifest(request, notify::Action::Pull, digest.value(), bytes.value(), manifest.media_type, tag);
+  };
   const bool list_by_tag = by_tag && manifest.media_type == media::kDockerList;
   if (list_by_tag && knows_images_only(headers)) {
     if (!manifest.linux_amd64) return Error{ErrorCode::NotFound, "the list has no image for linux/amd64"};
+    announce();
+    tag.clear();
     digest = std::move(*manifest.linux_amd64);
     bytes = request.repository.manifest(digest.value());
     if (!bytes.ok()) return std::move(bytes).error();
     manifest = inspect_stored_manifest(bytes.value());
   }
   const bool not_modified = known && names_etag(*known, digest.value());
+  if (!not_modified) announce();
   return Found{std::move(digest).value(), std::move(bytes).value(), std::move(manifest.media_type), list_by_tag,
                not_modified};
 }
@@ -121,6 +129,15 @@ struct StoredNow {
 };
 using Stored = std::variant<StoredNow, Refusal>;
 
+void announce_pushed(Request& request, const Digest& digest, const std::string& bytes, const std::vector<Tag>& tags) {
+  if (request.notifier == nullptr) return;
+  const std::string media_type = inspect_stored_manifest(bytes).media_type;
+  if (tags.empty()) announce_manifest(request, notify::Action::Push, digest, bytes, media_type, "");
+  for (const Tag& tag : tags) {
+    announce_manifest(request, notify::Action::Push, digest, bytes, media_type, tag.str());
+  }
+}
+
 // On the pool: checks the manifest and everything that it refers to, then stores it.
 Result<Stored> check_and_store(Request& request, const Reference& reference, const std::vector<Tag>& tags,
                                const std::string& bytes) {
@@ -138,7 +155,10 @@ Result<Stored> check_and_store(Request& request, const Reference& reference, con
   if (request.settings.sparse_indexes) manifest.references.manifests.clear();
   const auto missing = request.repository.put_manifest(digest, bytes, manifest.references, tags);
   if (!missing.ok()) return missing.error();
-  if (missing.value().empty()) return Stored(StoredNow{std::move(digest), std::move(manifest.subject)});
+  if (missing.value().empty()) {
+    announce_pushed(request, digest, bytes, tags);
+    return Stored(StoredNow{std::move(digest), std::move(manifest.subject)});
+  }
   std::vector<std::string> details;
   for (const Digest& absent : missing.value()) details.push_back(json_string(absent.str()));
   return Stored(refusal(Code::ManifestBlobUnknown, details));
@@ -202,8 +222,17 @@ async::Task<void> delete_manifest(Request& request) {
     co_return co_await answer(request.exchange, std::move(*refused));
   }
   const auto deleted = co_await request.disk.run([&] {
-    if (const auto* tag = std::get_if<Tag>(&reference)) return request.repository.delete_tag(*tag);
-    return request.repository.delete_manifest(std::get<Digest>(reference));
+    if (const auto* tag = std::get_if<Tag>(&reference)) {
+      auto done = request.repository.delete_tag(*tag);
+      if (done.ok()) announce_removed_tag(request, *tag);
+      return done;
+    }
+    const auto& digest = std::get<Digest>(reference);
+    const std::vector<Tag> tags = tags_to_go(request, digest);
+    auto done = request.repository.delete_manifest(digest);
+    if (done.ok()) announce_removed_content(request, digest);
+    if (done.ok()) announce_gone(request, tags);
+    return done;
   });
   if (!deleted.ok()) {
     co_return co_await answer_failure(request.exchange, deleted.error(), unknown(request, reference));

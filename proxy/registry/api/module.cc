@@ -11,8 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "observe/metrics.h"
 #include "registry/api/api.h"
 #include "registry/api/front.h"
+#include "registry/notify/module.h"
 #include "registry/routes/prefix.h"
 #include "rules/loader.h"
 #include "rules/phases.h"
@@ -93,11 +95,15 @@ Result<void> apply_registry(rules::Loader& loader, const config::Directive& dire
   settings.folder = directive;
   const auto api = std::make_shared<Api>(loader.services().disk);
   loader.level().own<rules::EmbeddedUpstream>().handler = api;
+  if (auto* all = loader.services().metrics) {
+    all->add([api](observe::Exposition& to) { api->write_notifications(to); });
+  }
   loader.at_start([api, &settings, &level = loader.level(), &root = loader.root(),
                    folder = loader.from_prefix(directive.args[0])] {
     const auto& log = root.get<rules::ErrorLogSettings>().log;
     ApiSettings complete = api_settings(settings, folder);
     complete.prefix = level.get<Prefix>().str();
+    complete.notifications = level.get<notify::NotifySettings>().complete();
     auto opened = api->open(std::move(complete), log.value_or(observe::ErrorLog()), level.get<FrontSettings>().metrics);
     if (opened.ok()) return opened;
     return Result<void>(config::config_error(*settings.folder, "cannot use its folder: " + opened.error().what,
@@ -227,6 +233,9 @@ Result<void> check_block(rules::Loader&, rules::Level& level) {
         level.at(), "\"registry_retention\" without \"registry_gc\" in this block",
         "\"registry_gc;\" collects once a day, \"registry_gc off;\" only when somebody asks for it");
   }
+  if (!said.folder && level.has<notify::NotifySettings>()) {
+    return config::error_at(level.at(), "\"registry_notify\" without \"registry\" in this block");
+  }
   if (said.folder || name.empty()) return {};
   return config::error_at(level.at(), "\"" + std::string(name) + "\" without \"registry\" in this block");
 }
@@ -238,6 +247,7 @@ void describe(rules::Language& language) {
   language.add_block_end(rules::Upstream, check_block);
   describe_prefix(language);
   describe_front(language);
+  notify::describe(language);
 }
 
 }  // namespace caisson::registry

@@ -20,6 +20,8 @@
 //                                       whoever sent them, as registry:2's; off
 //     registry_make_folder on | off;    DIR is made when it is not there; off
 //
+// and registry_notify with its like (registry/notify/module.h).
+//
 // What stands outside of upstream is in registry/api/front.h and registry/routes/prefix.h.
 #pragma once
 

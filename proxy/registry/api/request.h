@@ -16,6 +16,9 @@
 namespace caisson::registry {
 
 class ReferrerIndex;
+namespace notify {
+class Notifier;
+}
 
 struct Request {
   http::Exchange& exchange;
@@ -24,7 +27,9 @@ struct Request {
   ReferrerIndex& referrers;
   async::BlockingPool& disk;  // every call into the store runs there
   store::Repository repository;
-  std::string_view reference;  // of the route
+  std::string_view reference;            // of the route
+  notify::Notifier* notifier = nullptr;  // null: nobody wants to know what happens
+  std::string event_id = {};             // of the request in notifications; "" before the first
 
   const http::RequestHead& head() const noexcept { return exchange.request(); }
   bool is(std::string_view method) const noexcept { return head().method == method; }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "registry/api/collection_settings.h"
+#include "registry/notify/notifier.h"
 #include "rules/regex.h"
 
 namespace caisson::registry {
@@ -51,7 +52,8 @@ struct ApiSettings {
   std::string public_url = {};  // http.host: "https://name:port", the start of every Location; "": as the client said
   bool relative_urls = false;   // http.relativeurls: a Location is a path alone, unless public_url is set
   bool forwarded = false;       // Forwarded and X-Forwarded-* say where the client is, whoever sent them
-  std::string prefix = {};      // http.prefix: "/reg", which all paths begin with; "": none
+  notify::Settings notifications = {};
+  std::string prefix = {};  // http.prefix: "/reg", which all paths begin with; "": none
 };
 
 }  // namespace caisson::registry

@@ -1,6 +1,7 @@
 #include "registry/api/uploads.h"
 
 #include "async/join.h"
+#include "registry/api/announcements.h"
 #include "registry/api/intake.h"
 #include "registry/api/range.h"
 #include "registry/routes/accesses.h"
@@ -47,6 +48,14 @@ async::Task<void> answer_upload_failure(Request& request, const Error& error) {
     default:
       return answer_failure(request.exchange, error, unknown_upload());
   }
+}
+
+// On the pool.
+Result<void> commit(Request& request, Upload& upload, const Digest& digest) {
+  const std::uint64_t size = upload.size();
+  auto done = upload.commit(digest);
+  if (done.ok()) announce_blob(request, notify::Action::Push, digest, size);
+  return done;
 }
 
 // Leaves the upload to the next request; then, when that worked, answers what `then` gives.
@@ -118,7 +127,7 @@ async::Task<void> store_at_once(Request& request, const Digest& digest) {
   const auto drop = [&] { (void)upload.cancel(); };
   Intake intake(request.exchange.body(), upload, request.disk);
   auto done = co_await receive(request, intake, UINT64_MAX, drop);
-  if (done.ok()) done = co_await request.disk.run([&] { return upload.commit(digest); });
+  if (done.ok()) done = co_await request.disk.run([&] { return commit(request, upload, digest); });
   if (done.ok()) co_return co_await answer_created(request, digest);
   if (done.error().code != ErrorCode::DigestMismatch) co_await request.disk.run(drop);
   co_await answer_upload_failure(request, done.error());
@@ -139,7 +148,12 @@ async::Task<bool> mounted(Request& request, const std::string& wanted, const std
   const auto done = co_await request.disk.run([&] {
     const auto other = from ? store::RepositoryName::parse(*from) : request.store.repository_with(digest.value());
     if (!other.ok()) return Result<void>(other.error());
-    return request.repository.mount_blob(digest.value(), other.value());
+    auto linked = request.repository.mount_blob(digest.value(), other.value());
+    if (linked.ok() && request.notifier != nullptr) {
+      const auto size = request.repository.blob_size(digest.value());
+      announce_blob(request, notify::Action::Mount, digest.value(), size.ok() ? size.value() : 0, other.value().str());
+    }
+    return linked;
   });
   if (!done.ok()) co_return false;
   co_await answer_created(request, digest.value());
@@ -227,7 +241,7 @@ async::Task<void> finish_upload(Request& request) {
   }
   auto upload = co_await open_upload(request);
   if (!upload || co_await receive_chunk(request, *upload) == Received::Answered) co_return;
-  const auto done = co_await request.disk.run([&] { return upload->commit(digest.value()); });
+  const auto done = co_await request.disk.run([&] { return commit(request, *upload, digest.value()); });
   if (!done.ok()) co_return co_await answer_upload_failure(request, done.error());
   co_await answer_created(request, digest.value());
 }

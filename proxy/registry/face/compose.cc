@@ -116,6 +116,7 @@ class Composer {
       upstream.push_back(line("registry_layer_urls_unchecked", {"on"}, enabled->at));
     }
     if (const Value* host = values_.find("http.host")) add_public_url(upstream, *host);
+    add_notifications(upstream, values_, findings_);
     return upstream;
   }
 

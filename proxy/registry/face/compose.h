@@ -39,6 +39,8 @@ void add_listens(Block& server, const Value& addr, const std::string& path, bool
                  const Surroundings& around, const std::vector<std::string>& options, Findings& findings);
 // Certificates, protocols and ciphers. False when the server speaks plain HTTP.
 bool add_tls(Block& server, const Values& values, Findings& findings);
+// notifications.*, beside `registry`.
+void add_notifications(Block& upstream, const Values& values, Findings& findings);
 // auth.token.*, which stands at `section`: what guards the API.
 Block token_guards(const Values& values, const config::SourcePos& section, Findings& findings);
 // storage.maintenance: collecting garbage, and retention.

@@ -129,8 +129,11 @@ class Applier {
   void apply(const Variable& variable, const std::vector<Variable>& all) {
     const std::string_view rest = std::string_view(variable.name).substr(prefix.size());
     const config::SourcePos at{variable.name, 0};
-    if (const auto parts = find_path(rest, root_); !parts.empty()) return take_yaml(variable, parts, at);
     constexpr std::string_view in_file = "_FILE";
+    const auto direct = find_path(rest, root_);
+    // A name of the user's choice may be anything, but no header's name ends so.
+    const bool chosen_name = !direct.empty() && direct.back().ends_with(in_file);
+    if (!direct.empty() && !chosen_name) return take_yaml(variable, direct, at);
     if (rest.ends_with(in_file)) {
       const std::string_view name = rest.substr(0, rest.size() - in_file.size());
       const auto parts = find_path(name, root_);

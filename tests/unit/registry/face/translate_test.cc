@@ -180,6 +180,14 @@ TEST_CASE("each key becomes its directive, from the file and from its variable a
       {"health: {storagedriver: {enabled: true, interval: 5s, threshold: 2}}",
        "REGISTRY_HEALTH_STORAGEDRIVER={enabled: true, interval: 5s, threshold: 2}",
        "http { health_check storagedriver_filesystem folder /"},
+      {"notifications: {endpoints: [{name: n, url: 'http://r/', timeout: 500ms, threshold: 5, backoff: 2s, headers: "
+       "{X-A: [b, $c]}, ignoredmediatypes: [a/b], ignore: {mediatypes: [c/d], actions: [pull]}}]}",
+       "REGISTRY_NOTIFICATIONS_ENDPOINTS=[{name: n, url: 'http://r/', timeout: 500ms, threshold: 5, backoff: 2s, "
+       "headers: {X-A: [b, $c]}, ignoredmediatypes: [a/b], ignore: {mediatypes: [c/d], actions: [pull]}}]",
+       upstream +
+           "registry_notify n http://r/ timeout=500ms threshold=5 backoff=2000ms header=X-A: b header=X-A: $c "
+           "ignore_type=a/b ignore_type=c/d ignore_action=pull;\n" +
+           upstream + "registry_notify_source :5000;"},
       {"health: {file: [{file: /down, interval: 1s}]}", "REGISTRY_HEALTH_FILE=[{file: /down, interval: 1s}]",
        "http { health_check /down no_file /down interval=1000ms;"},
       {"health: {tcp: [{addr: 'db:1', timeout: 3s, threshold: 3}]}",
@@ -226,8 +234,6 @@ TEST_CASE("what is accepted without effect is told once, with its place") {
   };
   for (const Row& row : std::vector<Row>{
            {"redis: {addr: 'r:1'}", "\"redis\" has no effect here in /etc/config.yml:3"},
-           {"notifications: {endpoints: [{name: a, url: http://x}]}",
-            "\"notifications.endpoints\" has no effect here in /etc/config.yml:3 (no events are sent yet)"},
            {"compatibility: {schema1: {enabled: true}}", "\"compatibility.schema1.enabled\" has no effect here"},
            {"policy: {repository: {classes: [image]}}", "\"policy\" has no effect here"},
            {"reporting: {bugsnag: {apikey: k}}", "\"reporting\" has no effect here"},
@@ -264,6 +270,7 @@ TEST_CASE("what would be wrong or unsafe to leave out ends the start, with its p
            {with("auth: {token: {realm: r, service: s, issuer: i}}"), "needs a \"rootcertbundle\""},
            {with("auth: {token: {realm: r, service: s, issuer: i, rootcertbundle: /c}, htpasswd: {realm: r, path: p}}"),
             "\"auth.token\" beside \"auth.htpasswd\""},
+           {with("notifications: {endpoints: [{name: n}]}"), "needs a \"name\" and a \"url\" in each item"},
            {with("auth: {silly: {realm: r}}"), "\"auth.silly\" is not supported"},
            {with("auth: foo"), "unknown key \"auth.foo\" in /etc/config.yml:3"},
            {with("auth: {htpaswd: {realm: r, path: p}}"),
@@ -439,6 +446,30 @@ TEST_CASE("a machine without IPv6 is not asked for it") {
 
 TEST_CASE("nosniff, which every answer has, is not sent twice") {
   CHECK_FALSE(by_variables({}).has("location ^~ /v2/ { add_header"));
+}
+
+TEST_CASE("receivers of events are given one by one in variables, too, and can be switched off") {
+  const Translated made = by_variables(
+      {"REGISTRY_NOTIFICATIONS_ENDPOINTS_0_NAME=a", "REGISTRY_NOTIFICATIONS_ENDPOINTS_0_URL=http://a/",
+       "REGISTRY_NOTIFICATIONS_ENDPOINTS_0_THRESHOLD=0", "REGISTRY_NOTIFICATIONS_ENDPOINTS_1_NAME=b",
+       "REGISTRY_NOTIFICATIONS_ENDPOINTS_1_URL=http://b/", "REGISTRY_NOTIFICATIONS_ENDPOINTS_1_DISABLED=true",
+       "REGISTRY_NOTIFICATIONS_EVENTS_INCLUDEREFERENCES=true", "REGISTRY_HTTP_ADDR=127.0.0.1:77"});
+  CHECK(made.errors == "");
+  CHECK(made.warnings == "");
+  CHECK(made.has(upstream + "registry_notify a http://a/;"));
+  CHECK_FALSE(made.has("http://b/"));
+  CHECK(made.has(upstream + "registry_notify_references on;"));
+  CHECK(made.has(upstream + "registry_notify_source :77;"));
+}
+
+TEST_CASE("the value of a header may be in a file") {
+  const Translated made =
+      translated("",
+                 {"REGISTRY_NOTIFICATIONS_ENDPOINTS_0_NAME=a", "REGISTRY_NOTIFICATIONS_ENDPOINTS_0_URL=http://a/",
+                  "REGISTRY_NOTIFICATIONS_ENDPOINTS_0_HEADERS_Authorization_FILE=/run/secrets/a"},
+                 {{"/run/secrets/a", "Bearer x\n"}});
+  CHECK(made.errors == "");
+  CHECK(made.has(upstream + "registry_notify a http://a/ header=Authorization: Bearer x;"));
 }
 
 TEST_CASE("YAML's anchors and merge keys are read; a key that stands twice counts once, with a warning") {

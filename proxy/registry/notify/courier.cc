@@ -1,0 +1,69 @@
+#include "registry/notify/courier.h"
+
+#include <curl/curl.h>
+
+#include "base/handle.h"
+
+namespace caisson::registry::notify {
+namespace {
+
+int stop_if_told(void* told, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<const std::stop_token*>(told)->stop_requested() ? 1 : 0;
+}
+
+std::size_t drop(char*, std::size_t size, std::size_t count, void*) { return size * count; }
+
+}  // namespace
+
+struct Courier::Transfer {
+  std::unique_ptr<CURL, FreeWith<&curl_easy_cleanup>> curl;
+  std::unique_ptr<curl_slist, FreeWith<&curl_slist_free_all>> headers;
+};
+
+Courier::Courier(const Address& address) : transfer_(std::make_unique<Transfer>()) {
+  static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (ready != CURLE_OK) return;
+  transfer_->curl.reset(curl_easy_init());
+  CURL* const curl = transfer_->curl.get();
+  if (curl == nullptr) return;
+  const auto add = [&](const char* line) {
+    transfer_->headers.reset(curl_slist_append(transfer_->headers.release(), line));
+  };
+  add("Content-Type: application/vnd.docker.distribution.events.v1+json");
+  add("Expect:");  // an envelope is small: nobody is asked first whether it may come
+  for (const std::string& header : address.headers) add(header.c_str());
+  curl_easy_setopt(curl, CURLOPT_URL, address.url.c_str());
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(address.timeout.count()));
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, transfer_->headers.get());
+  curl_easy_setopt(curl, CURLOPT_USERAGENT, "caisson/" CAISSON_VERSION);
+  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
+  curl_easy_setopt(curl, CURLOPT_MAXREDIRS, 10L);
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &stop_if_told);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &drop);
+  if (!address.credentials.empty()) {
+    curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+    curl_easy_setopt(curl, CURLOPT_USERPWD, address.credentials.c_str());
+  }
+}
+
+Courier::~Courier() = default;
+
+Courier::Answer Courier::post(const std::string& body, const std::stop_token& stop) {
+  CURL* const curl = transfer_->curl.get();
+  if (curl == nullptr) return {0, "no connection can be made"};
+  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &stop);
+  curl_easy_setopt(curl, CURLOPT_POST, 1L);  // a redirect may have made a GET of it
+  curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.data());
+  curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  const CURLcode done = curl_easy_perform(curl);
+  if (done != CURLE_OK) return {0, curl_easy_strerror(done)};
+  long status = 0;
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  return {status, {}};
+}
+
+}  // namespace caisson::registry::notify
