@@ -24,6 +24,7 @@
 #include "monitor/module.h"
 #include "observe/metrics.h"
 #include "registry/api/module.h"
+#include "registry/notify/secret_files.h"
 #include "rules/request_log.h"
 #include "upstream/module.h"
 
@@ -269,6 +270,7 @@ int Caisson::serve(Serving serving) {
       for (const auto& tokens : loaded.settings->root.get<auth::token::TokenVerifiers>().all) {
         (void)tokens->hand_over(path, text);  // the master has tried the new text; what fails here changes nothing
       }
+      loaded.settings->root.get<registry::notify::SecretFiles>().hand_over(path, text);
       for (auto& [known_path, known_text] : serving.files) {
         if (known_path == path) known_text = text;
       }

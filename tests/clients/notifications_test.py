@@ -314,6 +314,49 @@ def filters_and_secrets(work):
         del os.environ["REGISTRY_NOTIFICATIONS_ENDPOINTS_0_HEADERS_Authorization_FILE"]
 
 
+def in_nginx_language(work):
+    receiver = Receiver()
+    port = free_port()
+    data, secret, conf = (os.path.join(work, name) for name in ("gate-data", "gate-secret", "gate.conf"))
+    os.mkdir(data)
+    if os.geteuid() == 0:
+        shutil.chown(data, "nobody")
+        os.chmod(work, 0o755)
+    with open(secret, "w") as file:
+        file.write("me:old\n")
+    with open(conf, "w") as file:
+        file.write(f"""daemon off; pid {work}/gate.pid; error_log stderr info; user nobody nogroup;
+events {{}}
+http {{
+  access_log off;
+  upstream registry {{ registry {data}; registry_notify it {receiver.url} credentials={secret} ignore_action=pull; }}
+  server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://registry; proxy_set_header Host $http_host; }} }}
+}}
+""")
+    server = Server("gate", [CAISSON, "-c", conf, "-p", work], port, work)
+    try:
+        pushed = push(server, "app", b"one")
+        receiver.wait("an event arrives", lambda it: pushed in it.digests())
+        expect("credentials come from a file", receiver.requests[0][1]["Authorization"] == "Basic bWU6b2xk")
+        expect("events name host and client as the client's own connection has them",
+               receiver.events[0]["request"]["host"] == HOST and
+               receiver.events[0]["request"]["addr"].startswith("127.0.0.1:"))
+        with open(secret + ".new", "w") as file:
+            file.write("me:new\n")
+        os.rename(secret + ".new", secret)
+        number, deadline = 0, time.monotonic() + 30
+        while receiver.requests[-1][1]["Authorization"] != "Basic bWU6bmV3":
+            if time.monotonic() > deadline:
+                sys.exit("FAILED: new credentials are never used")
+            number += 1
+            pushed = push(server, "app", b"again %d" % number)
+            receiver.wait("an event arrives", lambda it: pushed in it.digests())
+        print("- a file that changes is taken up without a reload")
+    finally:
+        server.stop()
+        receiver.close()
+
+
 def nowhere_to_write(work):
     """A store that is only read, and one where the folder of the queues cannot be made: events wait in memory."""
     receiver = Receiver()
@@ -368,6 +411,7 @@ def main():
         same_events(work)
         survives(work)
         filters_and_secrets(work)
+        in_nginx_language(work)
         nowhere_to_write(work)
         shared_volume(work)
         return 0

@@ -44,18 +44,16 @@ Courier::Courier(const Address& address) : transfer_(std::make_unique<Transfer>(
   curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &stop_if_told);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &drop);
-  if (!address.credentials.empty()) {
-    curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-    curl_easy_setopt(curl, CURLOPT_USERPWD, address.credentials.c_str());
-  }
+  curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
 }
 
 Courier::~Courier() = default;
 
-Courier::Answer Courier::post(const std::string& body, const std::stop_token& stop) {
+Courier::Answer Courier::post(const std::string& body, const std::string& credentials, const std::stop_token& stop) {
   CURL* const curl = transfer_->curl.get();
   if (curl == nullptr) return {0, "no connection can be made"};
   curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &stop);
+  curl_easy_setopt(curl, CURLOPT_USERPWD, credentials.empty() ? nullptr : credentials.c_str());
   curl_easy_setopt(curl, CURLOPT_POST, 1L);  // a redirect may have made a GET of it
   curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.data());
   curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));

@@ -17,7 +17,6 @@ class Courier {
     std::string url;
     std::chrono::milliseconds timeout{1000};
     std::vector<std::string> headers;  // "Name: value"
-    std::string credentials;           // "user:password"; "": none
   };
   explicit Courier(const Address& address);
   ~Courier();
@@ -28,8 +27,8 @@ class Courier {
     long status = 0;      // 0: none came
     std::string problem;  // then: why
   };
-  // Ends early when it is told to stop.
-  Answer post(const std::string& body, const std::stop_token& stop);
+  // `credentials`: "user:password"; "": none. Ends early when it is told to stop.
+  Answer post(const std::string& body, const std::string& credentials, const std::stop_token& stop);
 
  private:
   struct Transfer;

@@ -53,7 +53,7 @@ void Endpoint::publish(std::string_view event) {
 }
 
 void Endpoint::run(const std::stop_token& stop) {
-  Courier courier({settings_.url, settings_.timeout, settings_.headers, settings_.credentials});
+  Courier courier({settings_.url, settings_.timeout, settings_.headers});
   while (!stop.stop_requested()) {
     inherit();
     // What a process left behind is older than ours.
@@ -90,7 +90,8 @@ void Endpoint::empty(Queue& queue, Courier& courier, const std::stop_token& stop
 }
 
 bool Endpoint::attempt(const std::string& event, Courier& courier, const std::stop_token& stop) {
-  const Courier::Answer answer = courier.post(envelope(event), stop);
+  const std::string credentials = settings_.credentials ? settings_.credentials->get() : std::string();
+  const Courier::Answer answer = courier.post(envelope(event), credentials, stop);
   if (stop.stop_requested() && answer.status == 0) return false;
   const bool delivered = answer.status >= 200 && answer.status < 400;
   {

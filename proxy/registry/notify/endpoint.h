@@ -22,6 +22,7 @@
 #include "observe/metrics.h"
 #include "registry/notify/disk_queue.h"
 #include "registry/notify/event.h"
+#include "registry/notify/secret_files.h"
 
 namespace caisson::registry::notify {
 
@@ -31,8 +32,8 @@ struct EndpointSettings {
   std::chrono::milliseconds timeout{1000};
   unsigned threshold = 10;
   std::chrono::milliseconds backoff{1000};
-  std::vector<std::string> headers;  // "Name: value"
-  std::string credentials;           // "user:password"; "": none
+  std::vector<std::string> headers;           // "Name: value"
+  std::shared_ptr<SharedSecret> credentials;  // "user:password"; null: none
   std::vector<std::string> ignored_media_types;
   std::vector<std::string> ignored_actions;
   std::uint64_t queue_bytes = std::uint64_t{64} << 20;

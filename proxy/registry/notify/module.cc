@@ -20,10 +20,13 @@ bool is_header(std::string_view text) {
 }
 
 Result<bool> take_credentials(rules::Loader& loader, std::string_view file, EndpointSettings& into) {
-  auto text = loader.files().read(loader.from_conf(file));
+  std::string path = loader.from_conf(file);
+  auto text = loader.files().read(path);
   if (!text.ok()) return std::move(text).error();
-  into.credentials = text::trimmed(text.value(), "\r\n");
-  return into.credentials.find(':') != std::string::npos;
+  into.credentials = std::make_shared<SharedSecret>();
+  into.credentials->set(text.value());
+  loader.root().own<SecretFiles>().all.emplace(std::move(path), into.credentials);
+  return into.credentials->get().find(':') != std::string::npos;
 }
 
 // False when the word is no parameter, or has no such value.

@@ -5,7 +5,7 @@
 //         threshold=NUMBER       failures in a row before deliveries become rare; 10
 //         backoff=TIME           how rare; 1s
 //         header=NAME:VALUE      sent along; may be repeated
-//         credentials=FILE       a file with USER:PASSWORD, for basic authentication
+//         credentials=FILE       a file with USER:PASSWORD, for basic authentication; taken up when it changes
 //         ignore_type=TYPE       events about content of that media type are not sent; may be repeated
 //         ignore_action=ACTION   nor those of an action: push, pull, mount, delete; may be repeated
 //         queue=SIZE             how much may wait; 64m

@@ -125,7 +125,7 @@ TEST_CASE("the directives of a receiver are read, and refused with their line an
   CHECK(endpoint.threshold == 3);
   CHECK(endpoint.backoff == std::chrono::milliseconds(500));
   CHECK(endpoint.headers == std::vector<std::string>{"X:a", "Y:b"});
-  CHECK(endpoint.credentials == "me:word");
+  CHECK(endpoint.credentials->get() == "me:word");
   CHECK(endpoint.ignored_media_types == std::vector<std::string>{"t"});
   CHECK(endpoint.ignored_actions == std::vector<std::string>{"pull"});
   CHECK(endpoint.queue_bytes == 1U << 20U);

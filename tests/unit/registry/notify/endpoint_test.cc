@@ -1,0 +1,186 @@
+#include "registry/notify/endpoint.h"
+
+#include <arpa/inet.h>
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <filesystem>
+#include <functional>
+
+#include "registry/notify/notifier.h"
+#include "unit/observe/temporary_folder.h"
+
+using namespace caisson;
+using namespace caisson::registry::notify;
+
+namespace {
+
+// A receiver: one connection after the other, one request each; it answers what it is told to.
+class Receiver {
+ public:
+  Receiver() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in any{};
+    any.sin_family = AF_INET;
+    any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof any;
+    REQUIRE(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&any), size) == 0);
+    REQUIRE(::listen(listener_.get(), 16) == 0);
+    REQUIRE(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&any), &size) == 0);
+    url = "http://127.0.0.1:" + std::to_string(ntohs(any.sin_port)) + "/";
+    thread_ = std::jthread([this] { serve(); });
+  }
+  ~Receiver() {
+    ::shutdown(listener_.get(), SHUT_RDWR);
+    thread_.join();
+  }
+
+  // Waits until the condition holds for what has come; the requests so far.
+  std::vector<std::string> wait(const std::function<bool(const std::vector<std::string>&)>& condition) {
+    std::unique_lock lock(mutex_);
+    REQUIRE(came_.wait_for(lock, std::chrono::seconds(30), [&] { return condition(requests_); }));
+    return requests_;
+  }
+  void answer(std::string line) {
+    const std::lock_guard lock(mutex_);
+    answer_ = std::move(line);
+  }
+
+  std::string url;
+
+ private:
+  void serve() {
+    while (true) {
+      const Fd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      if (!client) return;
+      std::string request;
+      std::array<char, 4096> buffer{};
+      while (request.find("]}") == std::string::npos) {
+        const ssize_t n = ::read(client.get(), buffer.data(), buffer.size());
+        if (n <= 0) break;
+        request.append(buffer.data(), static_cast<std::size_t>(n));
+      }
+      std::string answer;
+      {
+        const std::lock_guard lock(mutex_);
+        answer = "HTTP/1.1 " + answer_ + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        requests_.push_back(request);
+      }
+      if (::write(client.get(), answer.data(), answer.size()) < 0) return;
+      came_.notify_all();
+    }
+  }
+
+  Fd listener_;
+  std::mutex mutex_;
+  std::condition_variable came_;
+  std::vector<std::string> requests_;
+  std::string answer_ = "200 OK";
+  std::jthread thread_;
+};
+
+EndpointSettings settings_for(const Receiver& receiver) {
+  EndpointSettings settings;
+  settings.name = "it";
+  settings.url = receiver.url;
+  settings.timeout = std::chrono::seconds(10);
+  settings.threshold = 2;
+  settings.backoff = std::chrono::milliseconds(1);
+  return settings;
+}
+
+auto at_least(std::size_t count) {
+  return [count](const std::vector<std::string>& requests) { return requests.size() >= count; };
+}
+
+}  // namespace
+
+TEST_CASE("an event is posted in an envelope, with the headers and the credentials of the moment") {
+  Receiver receiver;
+  EndpointSettings settings = settings_for(receiver);
+  settings.headers = {"X-One: 1"};
+  settings.credentials = std::make_shared<SharedSecret>();
+  settings.credentials->set("me:old\n");
+  Endpoint endpoint(settings, "", {});
+  endpoint.publish(R"({"id":1})");
+  const std::string first = receiver.wait(at_least(1)).front();
+  CHECK(first.starts_with("POST / HTTP/1.1\r\n"));
+  CHECK(first.find("\r\nX-One: 1\r\n") != std::string::npos);
+  CHECK(first.find("\r\nContent-Type: application/vnd.docker.distribution.events.v1+json\r\n") != std::string::npos);
+  CHECK(first.find("\r\nAuthorization: Basic bWU6b2xk\r\n") != std::string::npos);
+  CHECK(first.ends_with("\r\n\r\n{\"events\":[{\"id\":1}]}"));
+  settings.credentials->set("me:new");
+  endpoint.publish(R"({"id":2})");
+  CHECK(receiver.wait(at_least(2)).back().find("\r\nAuthorization: Basic bWU6bmV3\r\n") != std::string::npos);
+}
+
+TEST_CASE("what a receiver refuses is posted again until it takes it, in order; all of it is counted") {
+  Receiver receiver;
+  receiver.answer("503 Busy");
+  Endpoint endpoint(settings_for(receiver), "", {});
+  for (const char* event : {"1", "2", "3"}) endpoint.publish(event);
+  receiver.wait(at_least(5));
+  receiver.answer("302 Found");  // as good as 2xx, for registry:2
+  const auto requests = receiver.wait([](const auto& all) { return all.back().ends_with("[3]}"); });
+  std::string order;
+  for (const std::string& request : requests) {
+    const char event = request[request.size() - 3];
+    if (order.empty() || order.back() != event) order += event;
+  }
+  CHECK(order == "123");
+  const Endpoint::Numbers numbers = [&] {
+    auto now = endpoint.numbers();
+    while (now.pending > 0) {
+      std::this_thread::yield();
+      now = endpoint.numbers();
+    }
+    return now;
+  }();
+  CHECK(numbers.events == 3);
+  CHECK(numbers.successes == 3);
+  CHECK(numbers.failures == requests.size() - 3);
+  CHECK(numbers.statuses.at(503) == numbers.failures);
+  CHECK(numbers.statuses.at(302) == 3);
+}
+
+TEST_CASE("its end does not wait for a receiver, and leaves what waits to the next one") {
+  TemporaryFolder folder;
+  EndpointSettings nowhere;
+  nowhere.name = "it";
+  nowhere.url = "http://127.0.0.1:1/";
+  nowhere.backoff = std::chrono::hours(1);
+  {
+    Endpoint endpoint(nowhere, folder.path("it"), {});
+    endpoint.publish("1");
+    endpoint.publish("2");
+  }
+  Receiver receiver;
+  EndpointSettings settings = settings_for(receiver);
+  Endpoint endpoint(settings, folder.path("it"), {});
+  CHECK(receiver.wait(at_least(2)).back().ends_with("[2]}"));
+}
+
+TEST_CASE("any number of threads publish, and every event arrives") {
+  Receiver receiver;
+  TemporaryFolder folder;
+  Settings settings;
+  settings.endpoints = {settings_for(receiver)};
+  settings.source = ":5000";
+  Notifier notifier(settings, folder.path("queues"), {});
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&notifier] {
+        for (int i = 0; i < 25; ++i) notifier.publish(Event{});
+      });
+    }
+  }
+  receiver.wait(at_least(100));
+  observe::Exposition text;
+  notifier.write(text);
+  CHECK(text.text().find("registry_notifications_events_total{endpoint=\"it\",type=\"Events\"} 100\n") !=
+        std::string::npos);
+  CHECK(text.text().find("registry_notifications_events_total{endpoint=\"it\",type=\"Dropped\"} 0\n") !=
+        std::string::npos);
+}
