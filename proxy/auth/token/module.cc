@@ -128,10 +128,11 @@ class TokenAuth final : public rules::AccessCheck {
 
 async::Task<AccessVerdict> TokenAuth::judge(rules::RequestState& state) {
   const auto& settings = state.settings<TokenSettings>();
-  const std::string_view prefix = state.settings<registry::Prefix>().str();
-  const registry::Route route = registry::find_route_behind(prefix, state.path);
-  const std::string api = std::string(prefix) + "/v2/";
-  if (route.kind == registry::Route::Kind::Unknown && state.path.starts_with(api)) {
+  const registry::Route route = registry::find_route_behind(state.settings<registry::Prefix>().str(), state.path);
+  // What it would need cannot be said, also where proxy_pass goes on to a path of the API ("proxy_pass http://x/v2/;").
+  if (route.kind == registry::Route::Kind::Unknown) {
+    rules::log(state, observe::Level::Warn,
+               "\"auth_token\" knows no path of the registry API in \"" + state.path + '"');
     co_return AccessVerdict::refused(not_there());
   }
   const http::RequestHead& request = state.exchange.request();

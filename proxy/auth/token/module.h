@@ -7,13 +7,12 @@
 //                                      JSON Web Key Sets
 //     auth_token_autoredirect on|off;  REALM is https://HOST/auth/token, of the host that the client asked; off
 //
-// What a request needs to be allowed follows from its method and its path in the registry's API; outside of "/v2/" any
-// good token will do, and what is no path of the API under it is not there. Answers and challenges are registry:2's.
+// What a request needs to be allowed follows from its method and its path in the registry's API ("/v2/...", behind
+// registry_prefix). What is no such path is not there: 404. Answers and challenges are registry:2's.
 #pragma once
 
 #include <memory>
-#include <optional>
-#include <string>
+#include <vector>
 
 #include "auth/token/token_verifier.h"
 #include "rules/language.h"

@@ -155,9 +155,20 @@ TEST_CASE("paths are read behind the registry's prefix") {
   const std::string bearer = "Bearer " + good_token();
   CHECK(site.ask("/reg/v2/b/tags/list", bearer).status == 401);
   CHECK(site.ask("/reg/v2/b/none", bearer).status == 404);
-  // Nothing of the registry: any good token will do.
-  CHECK(site.ask("/v2/b/tags/list", bearer).kind == rules::AccessVerdict::Kind::Granted);
-  CHECK(site.ask("/v2/b/tags/list").status == 401);
+  CHECK(site.ask("/reg/v2/a/tags/list", bearer).kind == rules::AccessVerdict::Kind::Granted);
+}
+
+// proxy_pass could turn it into a path of the registry, of which any token would then be good enough.
+TEST_CASE("what is no path of the API is not there, whatever stands behind it") {
+  Site site(complete + location);
+  const std::string bearer = "Bearer " + good_token();
+  for (const char* const path : {"/docker/b/tags/list", "/v1/", "/v2x", "/b/tags/list", "/V2/"}) {
+    CAPTURE(path);
+    CHECK(site.ask(path, bearer).status == 404);
+    CHECK(site.ask(path).status == 404);
+  }
+  CHECK(site.ask("/", bearer).kind == rules::AccessVerdict::Kind::Granted);
+  CHECK(site.ask("/").status == 401);
 }
 
 TEST_CASE("what could end the challenge early is quoted in it") {
