@@ -225,6 +225,47 @@ def before_another(work, keys, leaf, foreign):
                 server.stop()
 
 
+def held_to_its_repositories(work, bundle, leaf):
+    """A mount that names no source looks everywhere, but not for whoever may not look there."""
+    open_port, port = free_port(), free_port()
+    data, path = os.path.join(work, "inside-data"), os.path.join(work, "inside.conf")
+    os.mkdir(data)
+    if os.geteuid() == 0:
+        shutil.chown(data, "nobody")
+        os.chmod(work, 0o755)
+    with open(path, "w") as file:
+        file.write(f"""daemon off; pid {work}/inside.pid; error_log stderr info; user nobody nogroup;
+events {{}}
+http {{
+  access_log off;
+  upstream registry {{ registry {data}; registry_automatic_mount on; }}
+  server {{ listen 127.0.0.1:{open_port}; location / {{ proxy_pass http://registry; }} }}
+  server {{
+    listen 127.0.0.1:{port};
+    auth_token https://auth.test/token;
+    auth_token_service '{SERVICE}';
+    auth_token_issuer "{ISSUER}";
+    auth_token_keys {bundle};
+    location / {{ proxy_pass http://registry; }}
+  }}
+}}
+""")
+    server = Server("inside", [CAISSON, "-c", path, "-p", work], open_port, work)
+    try:
+        secret = push(server, "secret", b"nobody's business")
+        mine = bearer(token(leaf, good([access("mine", "pull", "push")])))
+        mount = f"/v2/mine/blobs/uploads/?mount={secret}"
+        expect("a mount without a source finds the blob for who may see all", server.ask("POST", "/v2/x" + mount[8:]).status == 201)
+        server.port = port
+        expect("and not for a token that names other repositories", server.ask("POST", mount, mine).status == 202)
+        refused = server.ask("POST", mount + "&from=secret", mine)
+        expect("with a source it needs the right to pull from it", refused.status == 401 and
+               'scope="repository:mine:pull,push repository:secret:pull",error="insufficient_scope"' in
+               refused.headers["www-authenticate"][0])
+    finally:
+        server.stop()
+
+
 def skopeo_copies(work):
     """skopeo, from a folder into the registry and between repositories, with the rights that a token server gives."""
     folder = os.path.join(work, "skopeo")
@@ -308,6 +349,7 @@ def main():
         if compare.failures or redirected.failures:
             return 1
         before_another(work, bundle, leaf, foreign)
+        held_to_its_repositories(work, bundle, leaf)
         skopeo_copies(work)
         for name in os.listdir(work):
             if name.endswith(".log") and not name.startswith(("registry", "behind")):

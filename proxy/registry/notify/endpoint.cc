@@ -54,8 +54,12 @@ void Endpoint::publish(std::string_view event) {
 
 void Endpoint::run(const std::stop_token& stop) {
   Courier courier({settings_.url, settings_.timeout, settings_.headers});
+  std::chrono::steady_clock::time_point look_next{};
   while (!stop.stop_requested()) {
-    inherit();
+    if (const auto now = std::chrono::steady_clock::now(); now >= look_next) {
+      inherit();
+      look_next = now + look_for_inheritance;
+    }
     // What a process left behind is older than ours.
     for (const auto& queue : inherited_) empty(*queue, courier, stop);
     if (!stop.stop_requested()) inherited_.clear();
