@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "app/collect_command.h"
+#include "app/trash_command.h"
 #include "auth/htpasswd_edit.h"
 #include "base/handle.h"
 #include "base/text.h"
@@ -29,6 +30,8 @@ constexpr std::string_view usage = R"(Usage:
   registry serve -t [CONFIG.yml] read the configuration, say what is wrong with it, and end
   registry garbage-collect [CONFIG.yml] [-m] [-d]
                                  collect garbage, also while a registry serves; --help says more
+  registry trash list|restore|empty
+                                 what collection took away; --help says more
   registry --version             show version and exit
   registry help                  this help
 )";
@@ -157,6 +160,11 @@ std::optional<RegistryCommand> parse_registry_command(std::span<const char* cons
   if (first == "garbage-collect") {
     RegistryCommand command;
     command.work = [args = given->subspan(1), environment] { return run_collect(args, environment); };
+    return command;
+  }
+  if (first == "trash") {
+    RegistryCommand command;
+    command.work = [args = given->subspan(1), environment] { return run_trash(args, environment); };
     return command;
   }
   return refused("unknown command \"" + std::string(first) + '"');

@@ -152,11 +152,35 @@ if [[ $(id -u) == 0 ]]; then
   expect_equal "files of others in the trash" "" "$(find "$data/docker/registry/v2" ! -user www-data)"
 fi
 
+proves "what went is listed, comes back with its tag's image, and can be removed for good"
+trash() { expect_success "$CAISSON" registry trash "$@" --config "$work/ours.yml"; }
+trash empty
+push layout-one guide/back:v1 --all
+image=$(skopeo inspect --tls-verify=false --raw "docker://$at/guide/back:v1" | sha256sum | cut -d' ' -f1)
+http DELETE "http://$at/v2/guide/back/manifests/v1"
+make_old
+ours -m
+http GET "http://$at/v2/guide/back/manifests/sha256:$image"
+expect_equal "status" 404 "$http_status"
+trash list
+expect_matches "list" "^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}  [0-9]+ blobs \([0-9]+ bytes\), [0-9]+ links, 3 manifests, 0 tags$" "$output"
+trash list "${output%% *}"
+expect_contains "list" "manifest guide/back@sha256:$image" "$output"
+trash restore "sha256:$image"
+http GET "http://$at/v2/guide/back/manifests/sha256:$image"
+expect_equal "status" 200 "$http_status"
+http PUT "http://$at/v2/guide/back/manifests/v1" --data-binary @body -H "Content-Type: $(header Content-Type)"
+expect_equal "status" 201 "$http_status"
+expect_whole layout-one guide/back:v1
+trash empty
+trash list
+expect_equal "list" "" "$output"
+expect_failure "$CAISSON" registry trash restore nothing/of/it --config "$work/ours.yml"
+
 proves "afterwards docker-registry serves what is left, and its own collection finds nothing wrong"
 stop gate QUIT
 make_old
 ours
-rm -r "$data/docker/registry/v2/_trash"
 output=$(theirs -d "$work/registry.yml") || fail "docker-registry's ended with $?"
 expect_matches "its report" ' 0 blobs and 0 manifests eligible for deletion' "$output"
 start_registry

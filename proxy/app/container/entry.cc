@@ -38,7 +38,7 @@ std::string read_or_nothing(const char* path) {
 // registry:2's entry point adds the program's name to its verbs, options and configuration files; nginx's image has a
 // second program, for debugging.
 std::vector<std::string> completed(std::vector<std::string> command) {
-  constexpr std::array verbs{"serve", "garbage-collect", "help"};
+  constexpr std::array verbs{"serve", "garbage-collect", "trash", "help"};
   const std::string first = command.front();
   if (first.ends_with(".yml") || first.ends_with(".yaml")) {
     command.insert(command.begin(), {"registry", "serve"});

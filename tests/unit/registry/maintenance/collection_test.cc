@@ -74,8 +74,8 @@ TEST_CASE_FIXTURE(Yard, "a tagged index keeps the images of all platforms, howev
   rules.delete_untagged = true;
   const Digest amd64 = push_image("app", "amd64");
   const Digest arm64 = push_image("app", "arm64");
-  const Digest inner = push("app", index({amd64, arm64}));
-  push("app", index({inner}), {"latest"});
+  const Digest inner = push("app", index_of({amd64, arm64}));
+  push("app", index_of({inner}), {"latest"});
   age();
   CHECK(collect().removed_blobs == 0);
   CHECK(whole("app", amd64, "amd64"));
@@ -104,7 +104,7 @@ TEST_CASE_FIXTURE(Yard, "an untagged manifest that was pushed or asked for withi
   const Digest asked_for = push_image("app", "asked for");
   const Digest child = push_image("app", "child");
   age();
-  const Digest parent = push("app", index({child}));  // which comes before its tag
+  const Digest parent = push("app", index_of({child}));  // which comes before its tag
   CHECK(store.repository(repository("app")).manifest(asked_for).ok());
   const auto long_ago = std::filesystem::file_time_type::clock::now() - 10h;
   for (const char* const seed : {"asked for", "child"}) {

@@ -63,7 +63,7 @@ TEST_CASE_FIXTURE(Race, "a manifest that somebody asks for while others go is ke
   rules.delete_untagged = true;
   const Digest first = push_image("app", "first");
   const Digest child = push_image("app", "child");
-  const Digest parent = push("app", Yard::index({child}));
+  const Digest parent = push("app", Yard::index_of({child}));
   age();
   bool asked = false;
   auto done = collect_with([&](const std::string& path, int) {
@@ -104,12 +104,12 @@ TEST_CASE_FIXTURE(Race,
                   "killed at any step, every image that is kept is whole, and the next collection ends the work") {
   rules.delete_untagged = true;
   const Digest child = push_image("app", "child");
-  const Digest index = push("app", Yard::index({child}), {"latest"});
+  const Digest index = push("app", Yard::index_of({child}), {"latest"});
   const Digest signature = push_image("app", "signature", {}, &index);
   int steps = 0;
   for (int kill_at = 0;; ++kill_at) {
     const Digest one = push_image("app", "untagged");
-    push("app", Yard::index({one}));
+    push("app", Yard::index_of({one}));
     push_image("app", "replaced", {"moving"});
     push_image("app", "moved", {"moving"});
     blob("app", "nobody's");

@@ -50,7 +50,7 @@ struct Yard {
             sha256(""),
             {{config, layer}, {}}};
   }
-  static Image index(const std::vector<Digest>& children, const Digest* subject = nullptr) {
+  static Image index_of(const std::vector<Digest>& children, const Digest* subject = nullptr) {
     std::string list;
     for (const Digest& child : children) list += (list.empty() ? "" : ",") + described(child);
     return {R"({"schemaVersion":2,"manifests":[)" + list + "]" + about(subject) + "}", sha256(""), {{}, children}};
