@@ -6,6 +6,7 @@
 
 #include "config/parser.h"
 #include "config/source.h"
+#include "registry/api/collection_settings.h"
 #include "rules/loader.h"
 #include "rules/phases.h"
 #include "unit/registry/store/scratch.h"
@@ -111,4 +112,37 @@ TEST_CASE("mistakes in the block are told with their line") {
   CHECK(Loaded("registry a; registry_delete maybe;").errors.find("/etc/test.conf:2") != std::string::npos);
   CHECK(Loaded("registry_delete on;").errors.find("\"registry_delete\" without \"registry\"") == 0);
   CHECK(Loaded("registry;").errors.find("invalid number of arguments") == 0);
+}
+
+TEST_CASE("collecting garbage and retention are read, or refused with the parameter that is wrong") {
+  for (const char* const good :
+       {"registry_gc;", "registry_gc off;",
+        "registry_gc interval=1h grace=30m trash=2d rate=100 untagged=on dry_run=on;",
+        "registry_gc; registry_retention ^ci/ newest=3; registry_retention . younger=30d keep=^v dry_run=on;"}) {
+    CAPTURE(good);
+    CHECK(Loaded(std::string("registry /data; ") + good).errors == "");
+  }
+  const std::pair<const char*, const char*> bad[] = {
+      {"registry_gc interval=0;", R"("registry_gc" directive has an invalid parameter "interval=0")"},
+      {"registry_gc grace=0s;", R"(invalid parameter "grace=0s")"},
+      {"registry_gc untagged=yes;", R"(invalid parameter "untagged=yes")"},
+      {"registry_gc on;", R"(invalid parameter "on")"},
+      {"registry_gc; registry_gc;", R"("registry_gc" directive is duplicate)"},
+      {"registry_gc; registry_retention ^ci/;", "keeps nothing: it needs newest=, younger= or keep="},
+      {"registry_gc; registry_retention ( newest=1;", "has a bad pattern"},
+      {"registry_gc; registry_retention . newest=-1;", R"(invalid parameter "newest=-1")"},
+      {"registry_retention . newest=1;", R"("registry_retention" without "registry_gc" in this block)"},
+  };
+  for (const auto& [block, problem] : bad) {
+    CAPTURE(block);
+    CHECK(Loaded(std::string("registry /data; ") + block).errors.find(problem) != std::string::npos);
+  }
+  CHECK(Loaded("registry_gc;").errors.find(R"("registry_gc" without "registry")") != std::string::npos);
+}
+
+TEST_CASE("leases are renewed in time for the grace period, and at least every quarter of an hour") {
+  using namespace std::chrono_literals;
+  CHECK(registry::lease_age_for(2s) == 500ms);
+  CHECK(registry::lease_age_for(1h) == 15min);
+  CHECK(registry::lease_age_for(24h) == 15min);
 }

@@ -123,6 +123,23 @@ TEST_CASE("each key becomes its directive, from the file and from its variable a
        "REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_INTERVAL=1.5s", upstream + "registry_upload_purge_interval 1500ms;"},
       {"storage: {filesystem: {}, maintenance: {uploadpurging: {dryrun: true}}}",
        "REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_DRYRUN=true", upstream + "registry_upload_purge_dry_run on;"},
+      {"storage: {filesystem: {}, maintenance: {garbagecollect: {enabled: true}}}",
+       "REGISTRY_STORAGE_MAINTENANCE_GARBAGECOLLECT_ENABLED=true", upstream + "registry_gc;"},
+      {"storage: {filesystem: {}, maintenance: {garbagecollect: {enabled: false, interval: 1h, grace: 2h, trash: 3h, "
+       "rate: 4, untagged: true, dryrun: true}}}",
+       "REGISTRY_STORAGE_MAINTENANCE_GARBAGECOLLECT={enabled: false, interval: 1h, grace: 2h, trash: 3h, rate: 4, "
+       "untagged: true, dryrun: true}",
+       upstream + "registry_gc off interval=3600000ms grace=7200000ms trash=10800000ms rate=4 untagged=on dry_run=on;"},
+      {"storage: {filesystem: {}, maintenance: {retention: [{repositories: ^ci/, newest: 3, younger: 720h, keep: ^v, "
+       "dryrun: true}, {repositories: ., newest: 9}]}}",
+       "REGISTRY_STORAGE_MAINTENANCE_RETENTION=[{repositories: ^ci/, newest: 3, younger: 720h, keep: ^v, dryrun: "
+       "true}, "
+       "{repositories: ., newest: 9}]",
+       upstream + "registry_retention ^ci/ newest=3 younger=2592000000ms keep=^v dry_run=on;"},
+      {"storage: {filesystem: {}, maintenance: {retention: [{repositories: a, keep: b}, {repositories: ., newest: "
+       "9}]}}",
+       "REGISTRY_STORAGE_MAINTENANCE_RETENTION=[{repositories: a, keep: b}, {repositories: ., newest: 9}]",
+       upstream + "registry_retention . newest=9;"},
       {"catalog: {maxentries: 7}", "REGISTRY_CATALOG_MAXENTRIES=7", upstream + "registry_catalog_max 7;"},
       {"validation: {disabled: true}", "REGISTRY_VALIDATION_DISABLED=true",
        upstream + "registry_layer_urls_unchecked on;"},

@@ -282,7 +282,7 @@ TEST_CASE_FIXTURE(Yard, "a cache of another process knows at once what went") {
 TEST_CASE_FIXTURE(Yard, "content without any repository is garbage") {
   const Digest lost = sha256("alone");
   REQUIRE(store.driver().put(store::Layout::blob_data(lost), "alone").ok());
-  age();
+  age(2h, "blobs");
   CHECK(collect().removed_blobs == 1);
   CHECK_FALSE(stored(lost));
 }

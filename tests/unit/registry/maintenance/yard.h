@@ -70,7 +70,11 @@ struct Yard {
   }
 
   // Makes everything that is there, or is below a folder, older.
-  void age(std::chrono::hours by = 2h, std::string_view below = "") const {
+  void age(std::chrono::hours by = 2h) const {
+    age(by, "blobs");
+    age(by, "repositories");
+  }
+  void age(std::chrono::hours by, std::string_view below) const {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(scratch.v2(below))) {
       if (entry.is_regular_file()) std::filesystem::last_write_time(entry, entry.last_write_time() - by);
     }
