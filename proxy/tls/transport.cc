@@ -94,13 +94,14 @@ std::string text_or_empty(const char* text) { return text == nullptr ? std::stri
 
 }  // namespace
 
-Task<bool> starts_with_tls(async::Loop& loop, int fd, Milliseconds limit) {
+Task<Opening> opening_of(async::Loop& loop, int fd, Milliseconds limit) {
   async::Pollable poll(loop, fd);
   for (;;) {
     unsigned char first = 0;
     const ssize_t n = ::recv(fd, &first, 1, MSG_PEEK);
+    if (n == 0) co_return Opening::Nothing;
     // As nginx: a handshake record (RFC 8446 section 5.1), or an SSLv2 ClientHello, which OpenSSL then refuses.
-    if (n >= 0) co_return n == 0 || first == SSL3_RT_HANDSHAKE || (first & 0x80) != 0;
+    if (n > 0) co_return first == SSL3_RT_HANDSHAKE || (first & 0x80) != 0 ? Opening::Tls : Opening::Plain;
     if (errno == EAGAIN) {
       co_await poll.readable(limit);
     } else if (errno != EINTR) {

@@ -44,10 +44,12 @@ struct PeerName {
   std::string session_key = {};  // whose session may be resumed; empty: nobody's
 };
 
-// Waits for the first byte and tells whether it begins a TLS handshake; nothing is taken from the socket. A client that
-// speaks plain HTTP to a TLS port can so be answered through a net::PlainTransport. At the end of the stream: true.
-// Throws async::TimedOut, async::Cancelled, net::ConnectionLost.
-async::Task<bool> starts_with_tls(async::Loop& loop, int fd, net::Milliseconds limit);
+// What a connection to a TLS port begins with. Nothing: its end, as of who only asks whether somebody listens.
+enum class Opening { Tls, Plain, Nothing };
+
+// Waits for the first byte, and takes nothing from the socket. A client that speaks plain HTTP to a TLS port can so be
+// answered through a net::PlainTransport. Throws async::TimedOut, async::Cancelled, net::ConnectionLost.
+async::Task<Opening> opening_of(async::Loop& loop, int fd, net::Milliseconds limit);
 
 class TlsTransport final : public net::Transport {
  public:

@@ -107,6 +107,9 @@ expect_failure on client docker pull "$domain/my-ubuntu"
 expect_contains "docker's error" "x509: certificate signed by unknown authority" "$output"
 trust host "$domain"
 trust client "$domain"
+before=$(log_of_registry)
+expect_success on host docker exec registry caisson health
+expect_equal "the log after a health check" "$before" "$(log_of_registry)"
 push "$domain/secured"
 expect_pull client "$domain/secured"
 remove

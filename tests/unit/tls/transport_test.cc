@@ -270,23 +270,25 @@ TEST_CASE("plain HTTP on a TLS port is told apart, and nothing of it is taken") 
     auto plain = tcp_pair();
     net::PlainTransport client(loop, std::move(plain.first));
     co_await client.write(text::bytes_of("GET / HTTP/1.0\r\n\r\n"), 10s);
-    CHECK_FALSE(co_await starts_with_tls(loop, plain.second.get(), 10s));
+    CHECK(co_await opening_of(loop, plain.second.get(), 10s) == Opening::Plain);
     net::PlainTransport server(loop, std::move(plain.second));
     CHECK(co_await read_text(server, 18) == "GET / HTTP/1.0\r\n\r\n");
 
     auto encrypted = tcp_pair();
     net::PlainTransport hello(loop, std::move(encrypted.first));
     co_await hello.write(text::bytes_of("\x16\x03\x01"), 10s);
-    CHECK(co_await starts_with_tls(loop, encrypted.second.get(), 10s));
+    CHECK(co_await opening_of(loop, encrypted.second.get(), 10s) == Opening::Tls);
 
     auto silent = tcp_pair();
     bool timed_out = false;
     try {
-      (void)co_await starts_with_tls(loop, silent.second.get(), 1ms);
+      (void)co_await opening_of(loop, silent.second.get(), 1ms);
     } catch (const async::TimedOut&) {
       timed_out = true;
     }
     CHECK(timed_out);
+    silent.first.reset();
+    CHECK(co_await opening_of(loop, silent.second.get(), 10s) == Opening::Nothing);
   });
 }
 
