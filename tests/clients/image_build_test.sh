@@ -36,3 +36,7 @@ expect_success on builder docker run --rm --network none caisson --version
 expect_contains "the answer" "in registry:2's place" "$output"
 expect_success on builder docker run --rm --network none --entrypoint htpasswd caisson -Bbn testuser testpassword
 expect_matches "the line" '^testuser:\$2y\$' "$output"
+
+proves "who looks for a shell in it is told what there is"
+expect_failure on builder docker run --rm --network none caisson sh
+expect_contains "the answer" 'exec of "sh" failed (2: No such file or directory); the programs of this image are' "$output"

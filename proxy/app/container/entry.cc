@@ -69,7 +69,9 @@ int become(const std::vector<std::string>& command) {
   } else {
     ::execvp(arguments.front(), arguments.data());
   }
-  say(system_error(errno, "exec of \"" + name + '"').what);
+  const int error = errno;
+  say(system_error(error, "exec of \"" + name + '"').what +
+      (error == ENOENT ? "; the programs of this image are " + listed({own_names.begin(), own_names.end()}) : ""));
   return 127;
 }
 
