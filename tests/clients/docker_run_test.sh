@@ -1,7 +1,7 @@
 #!/bin/bash
 # The tutorials of registry:2 with `docker run`, word for word, with the image's name changed and nothing else: a volume
-# of its own and a folder of the host, TLS, passwords, the slips that people copy, plain HTTP. After each registry:2 itself
-# comes back to the same volume.
+# of its own and a folder of the host, TLS, passwords, the slips that people copy, plain HTTP. After each registry:2
+# itself comes back to the same volume.
 source "$(dirname "$0")/containers.sh" "$@"
 make_images_of_today
 make_test_image host
@@ -37,7 +37,8 @@ push localhost:5000/my-ubuntu
 expect_pull host localhost:5000/my-ubuntu
 expect_equal "the catalog" '{"repositories":["my-ubuntu"]}' "$(get http://localhost:5000/v2/_catalog)"
 expect_equal "the tags" '{"name":"my-ubuntu","tags":["latest"]}' "$(get http://localhost:5000/v2/my-ubuntu/tags/list)"
-expect_contains "the log's first line" "in registry:2's place, since there is no command" "$(log_of_registry | sed -n 1p)"
+first_line=$(log_of_registry | sed -n 1p)
+expect_contains "the log's first line" "in registry:2's place, since there is no command" "$first_line"
 
 proves "it is healthy, though it listens on IPv6 and the container has no address of it"
 expect_success on host docker exec registry caisson health
@@ -122,7 +123,7 @@ proves "a user in /auth, made by the image's htpasswd: only logged in one may pu
 expect_success on host docker run --rm --entrypoint htpasswd $IMAGE -Bbn testuser testpassword
 sed '/^$/d' <<<"$output" >auth/htpasswd
 with_users=(-v "$(pwd)/auth:/auth" -e REGISTRY_AUTH=htpasswd -e "REGISTRY_AUTH_HTPASSWD_REALM=Registry Realm")
-path_of_users=(-e REGISTRY_AUTH_HTPASSWD_PATH=/auth/htpasswd)
+with_path=(-e REGISTRY_AUTH_HTPASSWD_PATH=/auth/htpasswd)
 log_in() { on "$1" docker login "$domain" --username testuser --password-stdin <<<"$2"; }
 expect_only_logged_in() { # for the image's name: a push and a pull
   expect_success on host docker tag test-image "$domain/$1"
@@ -137,16 +138,16 @@ expect_only_logged_in() { # for the image's name: a push and a pull
   expect_success on host docker logout "$domain"
   expect_success on client docker logout "$domain"
 }
-run -v "$(pwd)/registry-data:/var/lib/registry" "${with_certificate[@]}" "${with_users[@]}" "${path_of_users[@]}" $IMAGE
+run -v "$(pwd)/registry-data:/var/lib/registry" "${with_certificate[@]}" "${with_users[@]}" "${with_path[@]}" $IMAGE
 serves_at "https://$domain/v2/" --cacert "$ca" --user testuser:testpassword
 expect_only_logged_in guarded
 remove
-run -v "$(pwd)/registry-data:/var/lib/registry" "${with_certificate[@]}" "${with_users[@]}" "${path_of_users[@]}" registry:2
+run -v "$(pwd)/registry-data:/var/lib/registry" "${with_certificate[@]}" "${with_users[@]}" "${with_path[@]}" registry:2
 serves_at "https://$domain/v2/" --cacert "$ca" --user testuser:testpassword
 expect_only_logged_in guarded-by-registry-2
 remove
 
-proves "without a path and with \"testuser test123\" in the file the log says what is wrong with both, and how to mend it"
+proves "without a path, and \"testuser test123\" in the file: the log says what is wrong with both, and how to mend it"
 echo 'testuser test123' >auth/htpasswd
 run -v "$(pwd)/registry-data:/var/lib/registry" "${with_certificate[@]}" "${with_users[@]}" $IMAGE
 refuses() { [[ $(get -o /dev/null -w '%{http_code}' --cacert "$ca" "$@" 2>/dev/null) == 401 ]]; }
@@ -171,5 +172,5 @@ remove
 proves "without a path and without the file it ends, and says what to mount and to set"
 rm auth/htpasswd
 expect_failure on host docker run --rm "${with_users[@]}" $IMAGE
-expect_contains "the error" '"auth.htpasswd" needs a "path", the file of users in REGISTRY_AUTH_HTPASSWD_REALM' "$output"
+expect_contains "the error" '"auth.htpasswd" needs a "path", the file of users' "$output"
 expect_contains "the error" 'mount it, as /auth/htpasswd, and set REGISTRY_AUTH_HTPASSWD_PATH to it' "$output"

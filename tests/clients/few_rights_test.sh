@@ -10,7 +10,8 @@ said() { on host docker logs "$1" 2>&1; }
 says() { said "$1" | grep -F "$2" >/dev/null; }
 
 proves "in registry:2's place, with a folder that is its user's, it takes a push and gives it back"
-expect_success on host docker run -d "${few_rights[@]}" -p 5000:5000 -v "$data:/var/lib/registry" --name registry caisson
+expect_success on host docker run -d "${few_rights[@]}" -p 5000:5000 -v "$data:/var/lib/registry" --name registry \
+  caisson
 wait_until 30 "the registry serves" answers http://localhost:5000/v2/
 expect_success on host docker tag test-image localhost:5000/test-image
 expect_success on host docker push localhost:5000/test-image
@@ -69,7 +70,8 @@ stop_in_the_middle() {
   location=$(get -X POST -o /dev/null -w '%header{location}' "$url")
   rm -f "$work/pipe"
   mkfifo "$work/pipe"
-  start pusher nsenter --target "${pid_of[host]}" --net -- bash -c '
+  # shellcheck disable=SC2016
+  start_on host pusher bash -c '
     exec curl -sS --max-time 60 -X PUT -H "Content-Type: application/octet-stream" -T - -o /dev/null -w "%{http_code}" \
       "$1?digest=$2" <"$3"' push "$location" "$digest" "$work/pipe"
   exec 9>"$work/pipe"
@@ -77,8 +79,7 @@ stop_in_the_middle() {
   upload=$(find "$data/docker/registry/v2/repositories/$3/_uploads" -name data)
   has_begun() { [[ -s $upload ]]; }
   wait_until 20 "the first bytes are stored" has_begun
-  start stopper nsenter --target "${pid_of[host]}" --net --mount --root -- docker --host "unix://$work/host/docker.sock" \
-    stop "$container" 9>&-
+  start_on host stopper docker stop "$container" 9>&-
   wait_until 9 "it knows that it is to stop" says "$container" "(SIGQUIT) received"
   tail -c +8000001 "$work/blob" >&9
   exec 9>&-
@@ -105,8 +106,7 @@ expect_success on host docker start registry
 wait_until 30 "the registry serves" answers http://localhost:5000/v2/
 expect_success on host docker run --name large ubuntu sh -c 'busybox head -c 40000000 /dev/urandom >/large'
 expect_success on host docker commit large localhost:5000/large
-start pusher nsenter --target "${pid_of[host]}" --net --mount --root -- \
-  docker --host "unix://$work/host/docker.sock" push localhost:5000/large
+start_on host pusher docker push localhost:5000/large
 is_under_way() { [[ -n $(find "$data/docker/registry/v2/repositories/large" -name data -size +1M 2>/dev/null) ]]; }
 wait_until 20 "the layer is on its way" is_under_way
 expect_success on host docker restart registry

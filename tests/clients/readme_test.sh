@@ -1,10 +1,10 @@
 #!/bin/bash
-# README.md is true: every command in it runs here, as it stands there, or in the test that its mark names, and every line
-# of a client's that it explains is really said.
+# README.md is true: every command in it runs here, as it stands there, or in the test that its mark names, and every
+# line of a client's that it explains is really said.
 #
-# Before each block of shell commands stands a mark, <!-- test: NAME -->. A NAME such as run_test.sh is a test that has the
-# block's commands; any other is run by `run_block NAME` below. A block without a mark, a mark that nobody runs, and a
-# command that the named test lacks are failures.
+# Before each block of shell commands stands a mark, <!-- test: NAME -->. A NAME such as run_test.sh is a test that has
+# the block's commands; any other is run by `run_block NAME` below. A block without a mark, a mark that nobody runs, and
+# a command that the named test lacks are failures.
 source "$(dirname "$0")/containers.sh" "$@"
 readme=$source_root/README.md
 
@@ -19,15 +19,17 @@ blocks() {
 }
 lines_of() { blocks | awk -F '\t' -v name="$1" '$1 == name { sub(/^[^\t]*\t/, ""); print }'; }
 
-# run_block NAME MACHINE [SED-SCRIPT]: runs it in a shell on that machine, in $here; what the sed script changes is what a
-# test cannot have as people have it. Standard input is what is typed. The output is left in $output.
+# run_block NAME MACHINE [SED-SCRIPT]: runs it in a shell on that machine, in $here; what the sed script changes is what
+# a test cannot have as people have it. Standard input is what is typed. The output is left in $output.
 here=$work/here
 mkdir "$here"
 run_block() {
   local commands
   commands=$(lines_of "$1" | sed "s/ -it / -i /;${3:-}") # a terminal is what tests do not have
   [[ -n $commands ]] || fail "README.md has no block \"$1\""
-  output=$(on "$2" bash -c 'cd "$1" && PATH=$2:$PATH && set -e && eval "$3"' block "$here" "$work/bin" "$commands" 2>&1) ||
+  # shellcheck disable=SC2016
+  output=$(on "$2" bash -c 'cd "$1" && PATH=$2:$PATH && set -e && eval "$3"' \
+    block "$here" "$work/bin" "$commands" 2>&1) ||
     fail "block \"$1\" ended with $?:
 $output"
 }
@@ -38,8 +40,9 @@ while read -r name; do
   if [[ $name == *_test.* ]]; then
     there=$(find "$source_root/tests" -name "$name")
     [[ -n $there ]] || fail "README.md names $name, which is not there"
-    # the program of each command and its options, without what follows a "#"
-    for word in $(lines_of "$name" | sed 's/ #.*//; s/ && /\n/g' | grep -oE '^[^ ]+| --?[A-Za-z][A-Za-z-]*'); do
+    # the program of each command with its verbs and options, without what follows a "#"
+    words='^[^ ]+( [a-z][a-z-]*)*| --?[A-Za-z][A-Za-z-]*'
+    for word in $(lines_of "$name" | sed 's/ #.*//; s/ && /\n/g' | grep -oE "$words"); do
       grep -qF -- "${word##*/}" "$there" || fail "$name has no \"$word\", which README.md says it runs"
     done
   else
@@ -123,7 +126,7 @@ run_block from-nothing host <<<"$secret"$'\n'"$secret"
 serves() { answers --cacert "$here/certs/domain.crt" --user "$1:$2" "https://$domain/v2/"; }
 wait_until 30 "the registry serves" serves alice "$secret"
 
-proves "a client that does not know the certificate says so; it is trusted as README tells Docker, Podman and containerd"
+proves "who does not know the certificate says so; Docker, Podman and containerd trust it as README tells them"
 log_in() { on client docker login "$domain" --username alice --password-stdin <<<"$1"; }
 says "x509: certificate signed by unknown authority" log_in "$secret"
 cp "$here/certs/domain.crt" "$here/"
@@ -174,20 +177,20 @@ says "x509: certificate relies on legacy Common Name field, use SANs instead" on
 expect_success on host docker rm --force registry
 
 proves "without a container: scripts/run, and what it tells to type next"
-start run nsenter --target "${pid_of[host]}" --net --mount --root --wd -- env HOME="$work/host/home" CAISSON="$CAISSON" \
-  "$source_root/scripts/run" --state "$work/state" --data "$work/run-data"
+start_on host run env CAISSON="$CAISSON" "$source_root/scripts/run" --state "$work/state" --data "$work/run-data"
 wait_for run 60 "it says what to type next" grep -q 'Ctrl-C ends it' "$work/logs/run.log"
 run_block try-it host "$images;$typed_in" <<<"$(sed -n 's/^ *Password *\([^ ]*\) .*/\1/p' "$work/logs/run.log")"
 expect_contains "docker's answer" "latest: digest: sha256:" "$output"
 stop run INT
 
-# serves_then_ends URL: for a block whose command would run for ever; waits until it answers, and ends it in order.
+# serves_then_ends PORT: behind a command that would run for ever, waits until it answers, and ends it in order.
 cat >"$work/bin/serves_then_ends" <<'SH'
 #!/bin/bash
-until curl -s -o /dev/null "$1"; do sleep 0.1; done
+until curl -s -o /dev/null "http://localhost:$1/"; do sleep 0.1; done
 kill -QUIT "$2"
 SH
 chmod +x "$work/bin/serves_then_ends"
+ended() { echo "& \\& serves_then_ends $1 \$!; wait \$! "; } # for a sed script
 
 proves "without a container in nginx's place and in registry:2's"
 gate_ports=8081
@@ -197,9 +200,10 @@ on host mkdir -p /etc/nginx /etc/docker/registry
 on host cp "$work/nginx.conf" /etc/nginx/nginx.conf
 printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: ":8082"}\n' "$work/more-data" |
   on host tee /etc/docker/registry/config.yml >/dev/null
-run_block in-registry-place host 's/^caisson registry serve \/[^#]*/& \& serves_then_ends http:\/\/localhost:8082\/v2\/ $!; wait $! /'
-run_block in-nginx-place host "s/ -g 'daemon off;'/& \\& serves_then_ends http:\\/\\/localhost:8081\\/nothing \$!; wait \$!/"
+run_block in-registry-place host "s/^caisson registry serve \/[^#]*/$(ended 8082)/"
+run_block in-nginx-place host "s/ -g 'daemon off;'/$(ended 8081)/"
 expect_contains "the verdict" "test is successful" "$output"
 
 proves "every line that README explains was said"
-expect_equal "lines" "$(sed -n '/^## When a client/,/^## /s/^| `\([^`]*\)` .*/\1/p' "$readme" | sort)" "$(sort <<<"$said" | sed '/^$/d')"
+explained=$(sed -n '/^## When a client/,/^## /s/^| `\([^`]*\)` .*/\1/p' "$readme" | sort)
+expect_equal "lines" "$explained" "$(sort <<<"$said" | sed '/^$/d')"

@@ -1,7 +1,7 @@
 #!/bin/bash
-# The documentation's recipe for nginx in front of registry:2, word for word, with today's form of compose files, users by
-# `htpasswd -Bbn`, and the version header by a map, with the images' names changed and nothing else: caisson in nginx's
-# place, in both, then the two that it stands for again.
+# The documentation's recipe for nginx in front of registry:2, word for word, with today's form of compose files, users
+# by `htpasswd -Bbn`, and the version header by a map, with the images' names changed and nothing else: caisson in
+# nginx's place, in both, then the two that it stands for again.
 source "$(dirname "$0")/containers.sh" "$@"
 make_images_of_today
 expect_success on host docker tag nginx:1.9 nginx:alpine
@@ -114,7 +114,8 @@ trust client "$domain:5043"
 up() { # NGINX-IMAGE REGISTRY-IMAGE
   write_compose "$1" "$2"
   expect_success compose up -d
-  wait_until 30 "the gate answers" answers --cacert "$work/conf.d/ca.crt" --user testuser:testpassword "https://$domain:5043/v2/"
+  wait_until 30 "the gate answers" answers --cacert "$work/conf.d/ca.crt" --user testuser:testpassword \
+    "https://$domain:5043/v2/"
 }
 version_headers() {
   get --cacert "$work/conf.d/ca.crt" -o /dev/null -D - "$@" "https://$domain:5043/v2/" |
@@ -159,6 +160,7 @@ push_and_pull by-both
 
 proves "with nginx:alpine and registry:2 again, everything is there"
 up nginx:alpine registry:2
-expect_matches "the server" "nginx/" "$(get --cacert "$work/conf.d/ca.crt" -o /dev/null -D - "https://$domain:5043/v2/")"
+head=$(get --cacert "$work/conf.d/ca.crt" -o /dev/null -D - "https://$domain:5043/v2/")
+expect_matches "the server" "nginx/" "$head"
 for name in test by-both; do expect_pull "$name"; done
 expect_success compose down --volumes

@@ -80,12 +80,23 @@ start_machine() {
   echo >"$folder/go"
 }
 
-# on NAME COMMAND...: runs it on that machine. (--root: in a chroot, the mount namespace alone would lead out of it.)
+# there NAME: what a command stands behind to run on that machine, left in the array $there. (--root: in a chroot, the
+# mount namespace alone would lead out of it.)
+there() {
+  there=(nsenter --target "${pid_of[$1]}" --net --mount --root --wd --
+    env HOME="$work/$1/home" DOCKER_HOST="unix://$work/$1/docker.sock")
+}
+
+# on MACHINE COMMAND...: runs it there; start_on MACHINE NAME COMMAND...: beside the test, as start does.
 on() {
-  local name=$1
-  shift
-  nsenter --target "${pid_of[$name]}" --net --mount --root --wd -- \
-    env HOME="$work/$name/home" DOCKER_HOST="unix://$work/$name/docker.sock" "$@"
+  local there
+  there "$1"
+  "${there[@]}" "${@:2}"
+}
+start_on() {
+  local there
+  there "$1"
+  start "$2" "${there[@]}" "${@:3}"
 }
 
 # start_engine NAME: a machine with a Docker engine of its own.
