@@ -43,7 +43,7 @@ while read -r name; do
     # the program of each command with its verbs and options, without what follows a "#"
     words='^[^ ]+( [a-z][a-z-]*)*| --?[A-Za-z][A-Za-z-]*'
     for word in $(lines_of "$name" | sed 's/ #.*//; s/ && /\n/g' | grep -oE "$words"); do
-      grep -qF -- "${word##*/}" "$there" || fail "$name has no \"$word\", which README.md says it runs"
+      grep -qiF -- "${word##*/}" "$there" || fail "$name has no \"$word\", which README.md says it runs"
     done
   else
     grep -qE "^ *run_block $name( |\$)" "$0" || fail "nobody runs the block \"$name\" of README.md"
