@@ -187,8 +187,11 @@ async::Task<void> ServingLoop::serve_encrypted(std::size_t index, Fd socket, htt
   const session::ClientOptions& options = shared_.client_options[index];
   std::unique_ptr<tls::TlsTransport> transport;
   try {
-    const bool speaks_tls = co_await starts_with_tls(socket.get(), options.header_timeout);
-    if (!speaks_tls) {
+    const tls::Opening opening = co_await opening_of(socket.get(), options.header_timeout);
+    if (opening == tls::Opening::Nothing) {
+      co_return log_connection(index, info, observe::Level::Debug, "client closed connection", " SSL handshaking");
+    }
+    if (opening == tls::Opening::Plain) {
       co_return co_await serve_plain(index, std::move(socket), std::move(info), counted, 497);
     }
     transport = std::make_unique<tls::TlsTransport>(*loop_, std::move(socket), tls_[index]);
@@ -203,11 +206,11 @@ async::Task<void> ServingLoop::serve_encrypted(std::size_t index, Fd socket, htt
   co_await client.run();
 }
 
-async::Task<bool> ServingLoop::starts_with_tls(int fd, net::Milliseconds limit) {
+async::Task<tls::Opening> ServingLoop::opening_of(int fd, net::Milliseconds limit) {
   async::CancelScope* outer = co_await async::current_scope();
   async::CancelScope scope(outer);
   const session::IdleWait waiting(idle_, scope, false);
-  auto first = async::under(scope, tls::starts_with_tls(*loop_, fd, limit));
+  auto first = async::under(scope, tls::opening_of(*loop_, fd, limit));
   co_return co_await first;
 }
 

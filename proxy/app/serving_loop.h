@@ -19,6 +19,7 @@
 #include "observe/connection_slots.h"
 #include "observe/error_log.h"
 #include "session/client.h"
+#include "tls/transport.h"
 
 namespace caisson::app {
 
@@ -73,7 +74,7 @@ class ServingLoop {
                                 observe::CountedConnection& counted, unsigned refused);
   async::Task<void> serve_encrypted(std::size_t index, Fd socket, http::ConnectionInfo info,
                                     observe::CountedConnection& counted);
-  async::Task<bool> starts_with_tls(int fd, net::Milliseconds limit);
+  async::Task<tls::Opening> opening_of(int fd, net::Milliseconds limit);
   void log_connection(std::size_t endpoint, const http::ConnectionInfo& info, observe::Level level,
                       std::string_view what, std::string_view doing) const;
 
