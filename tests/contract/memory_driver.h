@@ -166,6 +166,13 @@ class MemoryDriver final : public Driver {
     memory_->objects[key.path()] = std::make_shared<const std::string>(bytes);
     return {};
   }
+  Result<bool> remove_if(const Key& key, std::string_view bytes) override {
+    const std::lock_guard lock(memory_->mutex);
+    const auto found = memory_->objects.find(key.path());
+    if (found == memory_->objects.end() || *found->second != bytes) return false;
+    memory_->objects.erase(found);
+    return true;
+  }
   Result<void> remove(std::span<const Key> folders) override {
     const std::lock_guard lock(memory_->mutex);
     for (const Key& folder : folders) {
@@ -193,6 +200,14 @@ class MemoryDriver final : public Driver {
     return std::make_shared<const std::vector<std::string>>(std::move(names));
   }
 
+  Result<Rights> rights(const Key& key) const override {
+    const std::lock_guard lock(memory_->mutex);
+    const bool there = std::any_of(memory_->objects.begin(), memory_->objects.end(), [&](const auto& object) {
+      return object.first == key.path() || object.first.starts_with(key.path() + '/');
+    });
+    if (!there) return not_found(key);
+    return Rights{true, true};
+  }
   Result<std::uint64_t> size(const Key& key) const override {
     auto content = open(key);
     if (!content.ok()) return std::move(content).error();

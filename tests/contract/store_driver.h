@@ -60,6 +60,23 @@ void store_driver_contract(Make make) {
     CHECK(driver->get(link, 6).ok());
     CHECK(driver->get(link, 5).error().code == ErrorCode::TooLarge);
   }
+  SUBCASE("an object is removed if it holds what somebody saw in it, and only then") {
+    CHECK_FALSE(driver->remove_if(link, "").value());
+    REQUIRE(driver->put(link, "").ok());
+    CHECK(driver->remove_if(link, "").value());
+    CHECK(driver->get(link, 100).error().code == ErrorCode::NotFound);
+    REQUIRE(driver->put(link, "newer").ok());
+    for (const char* seen : {"", "new", "newer still"}) CHECK_FALSE(driver->remove_if(link, seen).value());
+    CHECK(driver->get(link, 100).value() == "newer");
+  }
+  SUBCASE("whoever made an object, or a folder, may read and write it") {
+    CHECK(driver->rights(link).error().code == ErrorCode::NotFound);
+    REQUIRE(driver->put(link, "x").ok());
+    for (const Key& key : {link, Layout::tags(name)}) {
+      CHECK(driver->rights(key).value().read);
+      CHECK(driver->rights(key).value().write);
+    }
+  }
   SUBCASE("folders are removed whole, their neighbours stay, and their places can be used again") {
     const auto other = Layout::tag_current_link(name, Tag::parse("v2").value());
     const auto third = Layout::tag_current_link(name, Tag::parse("v3").value());

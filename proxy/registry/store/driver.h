@@ -90,6 +90,13 @@ using Time = std::chrono::system_clock::time_point;
 
 enum class Sharing : std::uint8_t { Shared, Alone };
 
+// What this process may do with an object (read it, put it) or a folder (list it, make and remove things in it). On
+// storage that is read-only for everybody that is not a question of rights: there it may write.
+struct Rights {
+  bool read = false;
+  bool write = false;
+};
+
 // Something that lasts as long as this does.
 class Hold {
  public:
@@ -104,6 +111,8 @@ class Driver {
   // see the old bytes or the new.
   virtual Result<std::string> get(const Key& key, std::size_t limit) const = 0;
   virtual Result<void> put(const Key& key, std::string_view bytes) = 0;
+  // Removes an object if it holds exactly these bytes; what somebody else puts there meanwhile stays. Whether it did.
+  virtual Result<bool> remove_if(const Key& key, std::string_view bytes) = 0;
   // Removes folders with all that is below them; their absence is success. Each is there whole or gone, also after a
   // crash, and all are gone for good when this returns. The room that they took may be given back later.
   virtual Result<void> remove(std::span<const Key> folders) = 0;
@@ -112,6 +121,8 @@ class Driver {
   // stay the same it is likely, but not certain, that so does the object: who remembers what follows from the names may
   // take the same object as a sign that it still does.
   virtual Result<Names> folders(const Key& folder) const = 0;
+
+  virtual Result<Rights> rights(const Key& key) const = 0;
 
   // Content. size() does not open it: for an object store that would start a download.
   virtual Result<std::uint64_t> size(const Key& key) const = 0;

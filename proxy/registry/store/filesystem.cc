@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -122,9 +123,47 @@ Result<void> FilesystemDriver::put(const Key& key, std::string_view bytes) {
   }
 }
 
+// Taken away first and looked at then: what is put in between stands where it was put.
+Result<bool> FilesystemDriver::remove_if(const Key& key, std::string_view bytes) {
+  const auto holds = [&](const Result<std::string>& found) { return found.ok() && found.value() == bytes; };
+  auto present = get(key, bytes.size());
+  if (!holds(present)) return false;
+  const std::string taken = beside(key.path());
+  if (auto renamed = rename_file(root_, key.path(), taken); !renamed.ok()) {
+    if (renamed.error().code == ErrorCode::NotFound) return false;
+    return std::move(renamed).error();
+  }
+  auto file = open_file(root_, taken, O_RDONLY);
+  if (!file.ok()) return std::move(file).error();
+  std::string found(bytes.size() + 1, '\0');
+  auto read = read_at(file.value(), 0, std::as_writable_bytes(std::span(found)));
+  if (!read.ok()) return std::move(read).error();
+  found.resize(read.value());
+  if (found != bytes &&
+      ::renameat2(root_.get(), taken.c_str(), root_.get(), key.path().c_str(), RENAME_NOREPLACE) == 0) {
+    return false;
+  }
+  if (auto removed = unlink_file(root_, taken); !removed.ok()) return std::move(removed).error();
+  if (auto synced = sync_folder(root_, std::string(parent_of(key.path()))); !synced.ok())
+    return std::move(synced).error();
+  return found == bytes;
+}
+
 Result<void> FilesystemDriver::remove(std::span<const Key> folders) { return sweeper_.remove(folders); }
 
 Result<Names> FilesystemDriver::folders(const Key& folder) const { return listings_.folders_in(folder.path()); }
+
+Result<Rights> FilesystemDriver::rights(const Key& key) const {
+  const auto may = [&](int what) {
+    return ::faccessat(root_.get(), key.path().c_str(), what, AT_EACCESS) == 0 || errno == EROFS;
+  };
+  struct stat status {};
+  if (::fstatat(root_.get(), key.path().c_str(), &status, 0) != 0) {
+    return system_error(errno, "stat \"" + key.path() + '"');
+  }
+  const int enter = S_ISDIR(status.st_mode) ? X_OK : 0;
+  return Rights{may(R_OK | enter), may(W_OK | enter)};
+}
 
 Result<std::uint64_t> FilesystemDriver::size(const Key& key) const {
   struct stat status {};

@@ -34,8 +34,10 @@ class FilesystemDriver final : public Driver {
 
   Result<std::string> get(const Key& key, std::size_t limit) const override;
   Result<void> put(const Key& key, std::string_view bytes) override;
+  Result<bool> remove_if(const Key& key, std::string_view bytes) override;
   Result<void> remove(std::span<const Key> folders) override;
   Result<Names> folders(const Key& folder) const override;
+  Result<Rights> rights(const Key& key) const override;
   Result<std::uint64_t> size(const Key& key) const override;
   Result<std::unique_ptr<Content>> open(const Key& key) const override;
   Result<void> renew_lease(const Key& key, std::chrono::milliseconds age) override;

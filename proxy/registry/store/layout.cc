@@ -50,6 +50,14 @@ Key Layout::in_trash(const TrashName& time, const Key& place) {
   return Key(trash(time).path() + place.path().substr(kBase.size()));
 }
 
+Key Layout::damaged() { return Key(joined({"_damaged"})); }
+
+Key Layout::damaged(const TrashName& time, const Key& place) {
+  return Key(damaged().path() + '/' + time.str() + place.path().substr(kBase.size()));
+}
+
+Key Layout::cache_schedule() { return Key("scheduler-state.json"); }
+
 Key Layout::lease_ages() { return Key(joined({"_leases"})); }
 
 Key Layout::lease_age(std::chrono::milliseconds age) {

@@ -52,6 +52,13 @@ struct Layout {
   static Key lease_ages();
   static Key lease_age(std::chrono::milliseconds age);
 
+  // Where content is kept that is not what its digest says, out of everybody's way: a folder for each time.
+  static Key damaged();
+  static Key damaged(const TrashName& time, const Key& place);
+
+  // registry:2 as a pull-through cache keeps its schedule here, above everything else.
+  static Key cache_schedule();
+
   // The folder that all repositories are below.
   static Key repositories();
   static Key repository(const RepositoryName& name);

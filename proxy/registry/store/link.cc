@@ -9,15 +9,29 @@ constexpr std::size_t kLongestLink = 512;
 
 }  // namespace
 
-Result<Digest> Store::read_link(const Key& link) const {
+LinkLook Store::look_at_link(const Key& link) const {
+  using State = LinkLook::State;
   auto text = driver_->get(link, kLongestLink);
-  if (!text.ok() && text.error().code != ErrorCode::TooLarge) return std::move(text).error();
-  if (text.ok()) {
-    auto target = Digest::parse(text.value());
-    if (target.ok()) return target;
+  if (!text.ok()) {
+    const ErrorCode code = text.error().code;
+    const State state = code == ErrorCode::TooLarge   ? State::Malformed
+                        : code == ErrorCode::NotFound ? State::Absent
+                                                      : State::Unreadable;
+    return {state, {}, {}, std::move(text).error()};
   }
-  report_once(link, text.ok() && text.value().empty() ? "is an empty link, treated as absent"
-                                                      : "holds no digest, treated as absent");
+  if (text.value().empty()) return {State::Empty, {}, {}, {}};
+  auto target = Digest::parse(text.value());
+  if (!target.ok()) return {State::Malformed, {}, std::move(text).value(), {}};
+  return {State::Good, std::move(target).value(), std::move(text).value(), {}};
+}
+
+Result<Digest> Store::read_link(const Key& link) const {
+  LinkLook look = look_at_link(link);
+  using State = LinkLook::State;
+  if (look.state == State::Good) return std::move(*look.target);
+  if (look.state == State::Absent || look.state == State::Unreadable) return std::move(look.problem);
+  report_once(
+      link, look.state == State::Empty ? "is an empty link, treated as absent" : "holds no digest, treated as absent");
   return Error{ErrorCode::NotFound, "malformed link \"" + link.path() + '"'};
 }
 

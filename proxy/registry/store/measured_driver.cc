@@ -64,6 +64,10 @@ class MeasuredDriver final : public Driver {
     const Watch watch(times_, Action::PutContent);
     return driver_->put(key, bytes);
   }
+  Result<bool> remove_if(const Key& key, std::string_view bytes) override {
+    const Watch watch(times_, Action::Delete);
+    return driver_->remove_if(key, bytes);
+  }
   Result<void> remove(std::span<const Key> folders) override {
     const Watch watch(times_, Action::Delete);
     return driver_->remove(folders);
@@ -71,6 +75,10 @@ class MeasuredDriver final : public Driver {
   Result<Names> folders(const Key& folder) const override {
     const Watch watch(times_, Action::List);
     return driver_->folders(folder);
+  }
+  Result<Rights> rights(const Key& key) const override {
+    const Watch watch(times_, Action::Stat);
+    return driver_->rights(key);
   }
   Result<std::uint64_t> size(const Key& key) const override {
     const Watch watch(times_, Action::Stat);

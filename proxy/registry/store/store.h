@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -24,6 +25,15 @@
 #include "registry/store/upload.h"
 
 namespace caisson::registry::store {
+
+// A link as it is, for those who look after the store.
+struct LinkLook {
+  enum class State : std::uint8_t { Good, Absent, Empty, Malformed, Unreadable };
+  State state = State::Absent;
+  std::optional<Digest> target;  // of a good one
+  std::string bytes;             // what stands in it, unless it is far too long
+  Error problem;                 // why it cannot be read
+};
 
 class Store {
  public:
@@ -63,6 +73,8 @@ class Store {
   // registry:2: that is reported, once.
   Result<Digest> read_link(const Key& link) const;
   Result<void> write_link(const Key& link, const Digest& target);
+  // The same without a word, and with what is wrong.
+  LinkLook look_at_link(const Key& link) const;
 
   // Where a link leads to, before anybody is told that this is there: its lease is renewed, and when collection has
   // just taken it away although the link still stands it is brought back. NotFound when it is not there.
