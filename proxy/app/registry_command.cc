@@ -14,6 +14,7 @@
 
 #include "app/collect_command.h"
 #include "app/trash_command.h"
+#include "app/verify_command.h"
 #include "auth/htpasswd_edit.h"
 #include "base/handle.h"
 #include "base/text.h"
@@ -32,6 +33,7 @@ constexpr std::string_view usage = R"(Usage:
                                  collect garbage, also while a registry serves; --help says more
   registry trash list|restore|empty
                                  what collection took away; --help says more
+  registry verify [CONFIG.yml]   look through the volume and say what is damaged; --help says more
   registry --version             show version and exit
   registry help                  this help
 )";
@@ -155,6 +157,11 @@ std::optional<RegistryCommand> parse_registry_command(std::span<const char* cons
   if (first == "serve") {
     RegistryCommand command = parse_serve(given->subspan(1), environment);
     if (command.serve) command.serve->call.assign(argv.begin(), argv.end());
+    return command;
+  }
+  if (first == "verify") {
+    RegistryCommand command;
+    command.work = [rest = given->subspan(1), environment] { return run_verify(rest, environment); };
     return command;
   }
   if (first == "garbage-collect") {

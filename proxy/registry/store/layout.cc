@@ -18,6 +18,8 @@ std::string joined(std::initializer_list<std::string_view> parts) {
 
 }  // namespace
 
+Key Layout::base() { return Key(std::string(kBase)); }
+
 Key Layout::blobs() { return Key(joined({"blobs"})); }
 
 Key Layout::blobs(Algorithm algorithm) { return Key(joined({"blobs", to_string(algorithm)})); }

@@ -23,6 +23,8 @@ class Key {
 };
 
 struct Layout {
+  // The folder of everything.
+  static Key base();
   static Key blobs();
   static Key blobs(Algorithm algorithm);
   // Those whose hexadecimal digits begin with these two. REQUIRES: they are two such digits.

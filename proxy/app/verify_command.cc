@@ -1,0 +1,232 @@
+#include "app/verify_command.h"
+
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <string_view>
+#include <thread>
+
+#include "app/invocation.h"
+#include "app/rights.h"
+#include "base/text.h"
+#include "registry/doctor/verify.h"
+#include "registry/store/filesystem.h"
+
+namespace caisson::app {
+
+namespace {
+
+constexpr int failed = 2;
+constexpr unsigned most_threads = 64;
+
+constexpr std::string_view usage = R"(Usage:
+  registry verify [OPTIONS] [CONFIG.yml]
+
+Looks through a registry's volume, this program's or registry:2's, and says which images can no longer be pulled, and
+why. It changes nothing, and may run beside whoever serves the volume. The volume is the one of CONFIG.yml (without a
+file: of REGISTRY_CONFIGURATION_PATH, or of the registry:2 image), or --root.
+
+  --root DIR        the volume: the folder that has docker/registry/v2 in it
+  --json            report as JSON (its keys: proxy/registry/doctor/report.h)
+  --quick           computes the digests of manifests alone, not of all contents
+  --rate SIZE       reads so many bytes a second at most: 50M
+  --threads N       so many at once; by default one for each processor, at most 4
+  --resume FILE     notes in FILE how far it came, and goes on there when FILE is there
+  --user NAME       works with the rights of NAME; by default root takes those of the volume's owner
+
+Exit status: 0 nothing is damaged, 1 something is, 2 the work could not be done.
+)";
+
+struct Options {
+  std::string root = {};
+  std::optional<std::string> user = {};
+  std::string config = {};
+  bool help = false;
+  registry::doctor::Verification verification = {};
+};
+
+Result<std::uint64_t> parse_size(std::string_view text) {
+  const std::string_view units = "kmg";
+  const char last = text.empty() ? '\0' : text::lower(text.back());
+  const auto unit = units.find(last);
+  const int shift = unit == std::string_view::npos ? 0 : 10 * (static_cast<int>(unit) + 1);
+  const auto number = text::to_number(shift == 0 ? text : text.substr(0, text.size() - 1));
+  if (!number || *number > (UINT64_MAX >> shift)) {
+    return Error{ErrorCode::BadConfig, "cannot read the size \"" + std::string(text) + "\"; it is like 50M"};
+  }
+  return *number << shift;
+}
+
+// Options with a value take it from the same argument ("--root=DIR") or from the next one.
+class Arguments {
+ public:
+  explicit Arguments(std::span<const char* const> left) : left_(left) {}
+
+  bool next() {
+    if (left_.empty()) return false;
+    const std::string_view argument = left_.front();
+    left_ = left_.subspan(1);
+    const std::size_t equals = argument.starts_with("--") ? argument.find('=') : std::string_view::npos;
+    name_ = argument.substr(0, equals);
+    value_.reset();
+    if (equals != std::string_view::npos) value_ = argument.substr(equals + 1);
+    return true;
+  }
+  const std::string& name() const noexcept { return name_; }
+  Result<std::string> value() {
+    if (!value_ && !left_.empty()) {
+      value_ = left_.front();
+      left_ = left_.subspan(1);
+    }
+    if (!value_ || value_->empty()) return Error{ErrorCode::BadConfig, '"' + name_ + "\" needs a value"};
+    return *value_;
+  }
+  bool has_own_value() const noexcept { return value_.has_value(); }
+
+ private:
+  std::span<const char* const> left_;
+  std::string name_;
+  std::optional<std::string> value_;
+};
+
+Result<void> take_value(Options& options, const std::string& name, Arguments& arguments) {
+  constexpr std::array known{"--root", "--user", "--resume", "--rate", "--threads"};
+  if (std::find(known.begin(), known.end(), name) == known.end()) {
+    return Error{ErrorCode::BadConfig, "unknown option \"" + name + '"'};
+  }
+  auto value = arguments.value();
+  if (!value.ok()) return std::move(value).error();
+  registry::doctor::ExaminationOptions& examination = options.verification.examination;
+  if (name == "--root") options.root = value.value();
+  if (name == "--user") options.user = value.value();
+  if (name == "--resume") examination.resume_file = value.value();
+  if (name == "--rate") {
+    auto size = parse_size(value.value());
+    if (!size.ok()) return std::move(size).error();
+    examination.bytes_a_second = size.value();
+  }
+  if (name == "--threads") {
+    const auto number = text::to_number(value.value());
+    if (!number || *number == 0 || *number > most_threads) {
+      return Error{ErrorCode::BadConfig, "\"--threads\" takes a number from 1 to " + std::to_string(most_threads)};
+    }
+    examination.threads = static_cast<unsigned>(*number);
+  }
+  return {};
+}
+
+Result<Options> parse(std::span<const char* const> given) {
+  Options options;
+  options.verification.examination.threads = std::clamp(std::thread::hardware_concurrency(), 1U, 4U);
+  Arguments arguments(given);
+  while (arguments.next()) {
+    const std::string name = arguments.name();
+    const bool flag = name == "--json" || name == "--quick" || name == "--help" || name == "-h";
+    if (flag && arguments.has_own_value()) return Error{ErrorCode::BadConfig, '"' + name + "\" takes no value"};
+    if (name == "--json") {
+      options.verification.json = true;
+    } else if (name == "--quick") {
+      options.verification.examination.digests = false;
+    } else if (flag) {
+      options.help = true;
+    } else if (name.starts_with('-')) {
+      if (auto taken = take_value(options, name, arguments); !taken.ok()) return std::move(taken).error();
+    } else if (!options.config.empty()) {
+      return Error{ErrorCode::BadConfig, "one configuration file is enough"};
+    } else {
+      options.config = name;
+    }
+  }
+  if (!options.config.empty() && !options.root.empty()) {
+    return Error{ErrorCode::BadConfig, "a configuration file names the volume; there is no need of --root beside it"};
+  }
+  return options;
+}
+
+// The folder that a `registry` line names, however deep.
+std::string find_root(const std::vector<config::Directive>& directives) {
+  for (const config::Directive& directive : directives) {
+    if (directive.name == "registry" && directive.args.size() == 1) return directive.args[0];
+    if (std::string found = find_root(directive.block); !found.empty()) return found;
+  }
+  return {};
+}
+
+// The volume that registry:2's configuration names.
+Result<std::string> configured_root(const std::string& config, char** environment) {
+  Invocation invocation;
+  invocation.face = Invocation::Face::Registry;
+  std::error_code ignored;
+  invocation.prefix = std::filesystem::current_path(ignored).string() + '/';
+  invocation.conf = config;
+  constexpr std::string_view named = "REGISTRY_CONFIGURATION_PATH=";
+  for (char** at = environment; at != nullptr && *at != nullptr; ++at) {
+    const std::string_view variable = *at;
+    if (variable.starts_with(named) && config.empty()) invocation.conf = variable.substr(named.size());
+    if (variable.starts_with("REGISTRY_")) invocation.environment.emplace_back(variable);
+  }
+  if (!invocation.conf.empty()) invocation.conf = invocation.from_prefix(invocation.conf);
+  config::FileSource disk;
+  const config::Parsed parsed = read_configuration(invocation, disk);
+  if (!parsed.errors.empty()) return Error(parsed.errors.front());
+  const std::string root = find_root(parsed.directives);
+  if (root.empty()) return Error{ErrorCode::BadConfig, "the configuration names no folder to store in"};
+  return invocation.from_prefix(root);
+}
+
+// What the doctor makes belongs to whom the rest belongs to, and what that user cannot read is found.
+Result<void> take_rights(const Options& options) {
+  Identity identity;
+  if (options.user) {
+    auto found = find_identity(*options.user, "");
+    if (!found.ok()) return std::move(found).error();
+    identity = std::move(found).value();
+    if (identity.uid == ::geteuid()) return {};
+  } else {
+    struct stat volume {};
+    const std::string base = options.root + "/docker/registry/v2";
+    if (::geteuid() != 0 || ::stat(base.c_str(), &volume) != 0 || volume.st_uid == 0) return {};
+    const passwd* const entry = ::getpwuid(volume.st_uid);
+    identity = {entry != nullptr ? entry->pw_name : "", volume.st_uid, volume.st_gid};
+  }
+  return become({identity});
+}
+
+int refuse(const Error& error) {
+  std::cerr << "registry: " << error.what << '\n';
+  return failed;
+}
+
+}  // namespace
+
+int run_verify(std::span<const char* const> arguments, char** environment) {
+  Result<Options> parsed = parse(arguments);
+  if (!parsed.ok()) {
+    return refuse(std::move(parsed).error().in("verify"));
+  }
+  Options& options = parsed.value();
+  if (options.help) {
+    std::cout << usage;
+    return 0;
+  }
+  if (options.root.empty()) {
+    auto root = configured_root(options.config, environment);
+    if (!root.ok()) return refuse(root.error());
+    options.root = std::move(root).value();
+  }
+  // Opened first: the way to it may be closed to whose rights are taken.
+  auto driver = registry::store::FilesystemDriver::open_root(options.root);
+  if (!driver.ok()) return refuse(driver.error());
+  if (auto taken = take_rights(options); !taken.ok()) return refuse(taken.error());
+  options.verification.root = options.root;
+  return registry::doctor::verify(std::move(driver).value(), options.verification, std::cout, std::cerr,
+                                  ::isatty(STDERR_FILENO) == 1 ? &std::cerr : nullptr);
+}
+
+}  // namespace caisson::app
