@@ -33,7 +33,7 @@ constexpr std::string_view usage = R"(Usage:
                                  collect garbage, also while a registry serves; --help says more
   registry trash list|restore|empty
                                  what collection took away; --help says more
-  registry verify [CONFIG.yml]   look through the volume and say what is damaged; --help says more
+  registry verify [CONFIG.yml]   look through the volume and say what is damaged, or mend it; --help says more
   registry --version             show version and exit
   registry help                  this help
 )";

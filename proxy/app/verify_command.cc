@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "app/invocation.h"
 #include "app/rights.h"
 #include "base/text.h"
+#include "registry/doctor/registry_client.h"
 #include "registry/doctor/verify.h"
 #include "registry/store/filesystem.h"
 
@@ -29,9 +31,15 @@ constexpr std::string_view usage = R"(Usage:
   registry verify [OPTIONS] [CONFIG.yml]
 
 Looks through a registry's volume, this program's or registry:2's, and says which images can no longer be pulled, and
-why. It changes nothing, and may run beside whoever serves the volume. The volume is the one of CONFIG.yml (without a
-file: of REGISTRY_CONFIGURATION_PATH, or of the registry:2 image), or --root.
+why. Without --repair it changes nothing. It may run beside whoever serves the volume. The volume is the one of
+CONFIG.yml (without a file: of REGISTRY_CONFIGURATION_PATH, or of the registry:2 image), or --root.
 
+  --repair          mends what can be mended without guessing; nothing is deleted but empty links and dead uploads
+  --from URL        with --repair: fetches what is lost or damaged from this registry, by digest:
+                    http(s)://HOST[:PORT][/PREFIX], where the prefix stands before the repositories' names
+  --from-user NAME  as this user, whose password is in CAISSON_FROM_PASSWORD or in
+  --from-password-file FILE
+  --from-ca FILE    certificates to trust instead of the machine's
   --root DIR        the volume: the folder that has docker/registry/v2 in it
   --json            report as JSON (its keys: proxy/registry/doctor/report.h)
   --quick           computes the digests of manifests alone, not of all contents
@@ -48,6 +56,10 @@ struct Options {
   std::optional<std::string> user = {};
   std::string config = {};
   bool help = false;
+  std::optional<registry::doctor::RegistryAddress> from = {};
+  std::string from_user = {};
+  std::string from_password_file = {};
+  std::string from_ca = {};
   registry::doctor::Verification verification = {};
 };
 
@@ -96,13 +108,19 @@ class Arguments {
 };
 
 Result<void> take_value(Options& options, const std::string& name, Arguments& arguments) {
-  constexpr std::array known{"--root", "--user", "--resume", "--rate", "--threads"};
+  constexpr std::array known{"--root",    "--user", "--resume",    "--rate",
+                             "--threads", "--from", "--from-user", "--from-password-file",
+                             "--from-ca"};
   if (std::find(known.begin(), known.end(), name) == known.end()) {
     return Error{ErrorCode::BadConfig, "unknown option \"" + name + '"'};
   }
   auto value = arguments.value();
   if (!value.ok()) return std::move(value).error();
   registry::doctor::ExaminationOptions& examination = options.verification.examination;
+  if (name == "--from") options.from = {.url = value.value()};
+  if (name == "--from-user") options.from_user = value.value();
+  if (name == "--from-password-file") options.from_password_file = value.value();
+  if (name == "--from-ca") options.from_ca = value.value();
   if (name == "--root") options.root = value.value();
   if (name == "--user") options.user = value.value();
   if (name == "--resume") examination.resume_file = value.value();
@@ -127,10 +145,12 @@ Result<Options> parse(std::span<const char* const> given) {
   Arguments arguments(given);
   while (arguments.next()) {
     const std::string name = arguments.name();
-    const bool flag = name == "--json" || name == "--quick" || name == "--help" || name == "-h";
+    const bool flag = name == "--json" || name == "--quick" || name == "--repair" || name == "--help" || name == "-h";
     if (flag && arguments.has_own_value()) return Error{ErrorCode::BadConfig, '"' + name + "\" takes no value"};
     if (name == "--json") {
       options.verification.json = true;
+    } else if (name == "--repair") {
+      options.verification.repair = true;
     } else if (name == "--quick") {
       options.verification.examination.digests = false;
     } else if (flag) {
@@ -180,6 +200,35 @@ Result<std::string> configured_root(const std::string& config, char** environmen
   return invocation.from_prefix(root);
 }
 
+Result<std::string> read_file(const std::string& path) {
+  config::FileSource disk;
+  return disk.read(path);
+}
+
+// Everything that --from needs is read here, with the rights that the caller has.
+Result<std::unique_ptr<registry::doctor::RegistryClient>> make_client(Options& options) {
+  using Client = std::unique_ptr<registry::doctor::RegistryClient>;
+  if (!options.from) {
+    if (options.from_user.empty() && options.from_password_file.empty() && options.from_ca.empty()) return Client();
+    return Error{ErrorCode::BadConfig, "--from is missing, which the other --from options are about"};
+  }
+  registry::doctor::RegistryAddress& address = *options.from;
+  address.user = options.from_user;
+  if (!options.from_password_file.empty()) {
+    auto text = read_file(options.from_password_file);
+    if (!text.ok()) return std::move(text).error();
+    address.password = text.value().substr(0, text.value().find_first_of("\r\n"));
+  } else if (const char* const password = std::getenv("CAISSON_FROM_PASSWORD")) {
+    address.password = password;
+  }
+  if (!options.from_ca.empty()) {
+    auto text = read_file(options.from_ca);
+    if (!text.ok()) return std::move(text).error();
+    address.authorities = std::move(text).value();
+  }
+  return registry::doctor::RegistryClient::make(address);
+}
+
 // What the doctor makes belongs to whom the rest belongs to, and what that user cannot read is found.
 Result<void> take_rights(const Options& options) {
   Identity identity;
@@ -220,13 +269,15 @@ int run_verify(std::span<const char* const> arguments, char** environment) {
     if (!root.ok()) return refuse(root.error());
     options.root = std::move(root).value();
   }
+  auto client = make_client(options);
+  if (!client.ok()) return refuse(client.error());
   // Opened first: the way to it may be closed to whose rights are taken.
   auto driver = registry::store::FilesystemDriver::open_root(options.root);
   if (!driver.ok()) return refuse(driver.error());
   if (auto taken = take_rights(options); !taken.ok()) return refuse(taken.error());
   options.verification.root = options.root;
-  return registry::doctor::verify(std::move(driver).value(), options.verification, std::cout, std::cerr,
-                                  ::isatty(STDERR_FILENO) == 1 ? &std::cerr : nullptr);
+  return registry::doctor::verify(std::move(driver).value(), options.verification, client.value().get(), std::cout,
+                                  std::cerr, ::isatty(STDERR_FILENO) == 1 ? &std::cerr : nullptr);
 }
 
 }  // namespace caisson::app

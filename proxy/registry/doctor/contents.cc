@@ -29,8 +29,7 @@ store::Key Contents::place_of(const store::Digest& digest) const {
   return place;
 }
 
-ContentState Contents::compute(const store::Digest& digest) {
-  const store::Key place = place_of(digest);
+ContentState Contents::compute(const store::Digest& digest, const store::Key& place) {
   ContentState state;
   if (auto changed = store_.driver().changed(place); changed.ok()) state.changed = changed.value();
   auto content = store_.driver().open(place);
@@ -58,7 +57,7 @@ ContentState Contents::compute(const store::Digest& digest) {
 }
 
 ContentState Contents::examine(const store::Digest& digest) {
-  ContentState state = compute(digest);
+  ContentState state = compute(digest, place_of(digest));
   const std::lock_guard lock(mutex_);
   if (!state.fault || *state.fault == Fault::Missing) {
     faulty_.erase(digest.str());

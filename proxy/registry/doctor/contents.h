@@ -39,8 +39,10 @@ class Contents {
   std::vector<store::Digest> faulty() const;
   void forget(const store::Digest& digest);
 
+  // Whether what is at `place` has that digest. Nothing is remembered.
+  ContentState compute(const store::Digest& digest, const store::Key& place);
+
  private:
-  ContentState compute(const store::Digest& digest);
   // Where it is: its place, or the trash, out of which whoever asks for it gets it back.
   store::Key place_of(const store::Digest& digest) const;
 

@@ -76,6 +76,27 @@ Counts& Counts::operator+=(const Counts& other) noexcept {
   return *this;
 }
 
+void Diagnosis::merge(Diagnosis other) {
+  for (auto& [key, finding] : other.findings) add(findings, std::move(finding));
+  for (Image& image : other.images) {
+    const auto known = std::find_if(images.begin(), images.end(), [&](const Image& one) {
+      return one.repository == image.repository && one.tag == image.tag &&
+             (!image.tag.empty() || one.digest == image.digest);
+    });
+    if (known == images.end()) {
+      images.push_back(std::move(image));
+      continue;
+    }
+    if (!known->digest) known->digest = std::move(image.digest);
+    for (Image::Problem& problem : image.problems) {
+      const auto same = [&](const Image::Problem& one) { return one.finding == problem.finding; };
+      if (std::none_of(known->problems.begin(), known->problems.end(), same)) {
+        known->problems.push_back(std::move(problem));
+      }
+    }
+  }
+}
+
 bool Diagnosis::has_damage() const noexcept {
   return std::any_of(findings.begin(), findings.end(), [](const auto& entry) { return entry.second.is_damage(); });
 }

@@ -95,6 +95,8 @@ struct Diagnosis {
   Counts counts;
 
   bool has_damage() const noexcept;
+  // Adds what another look found; of an image that is known already, its further problems.
+  void merge(Diagnosis other);
 };
 
 // "blob sha256:... is not stored": what is wrong, in words.

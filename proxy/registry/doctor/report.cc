@@ -38,8 +38,8 @@ std::string amount(std::uint64_t number, std::string_view of) {
 
 void write_images(const Outcome& outcome, std::ostream& out) {
   if (outcome.found.images.empty()) return;
-  out << "\nImages that " << (outcome.repaired ? "could" : "can")
-      << "not be pulled whole: " << outcome.found.images.size() << '\n';
+  out << "\nImages that " << (outcome.repaired ? "could not" : "cannot")
+      << " be pulled whole: " << outcome.found.images.size() << '\n';
   for (const Image& image : outcome.found.images) {
     out << "  " << name_of(image) << (outcome.repaired && is_mended(image, outcome.left) ? "  (mended)" : "") << '\n';
     for (const Image::Problem& problem : image.problems) {

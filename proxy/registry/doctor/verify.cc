@@ -1,7 +1,9 @@
 #include "registry/doctor/verify.h"
 
 #include <ostream>
+#include <set>
 
+#include "registry/doctor/mender.h"
 #include "registry/doctor/plan.h"
 #include "registry/doctor/report.h"
 
@@ -37,10 +39,49 @@ class ProgressLine {
   bool shown_ = false;
 };
 
+// Whom what is wrong concerns.
+std::set<std::string> repositories_of(const Findings& findings) {
+  std::set<std::string> all;
+  for (const auto& [key, finding] : findings) {
+    if (!finding.repository.empty()) all.insert(finding.repository);
+    all.insert(finding.needed_in.begin(), finding.needed_in.end());
+  }
+  return all;
+}
+
+// What is not about one repository is not looked for again.
+void keep_folders(const Findings& before, Findings& now) {
+  for (const auto& [key, finding] : before) {
+    if (finding.place == Place::Folder) add(now, finding);
+  }
+}
+
+// One thing mended may show the next: a manifest that is back says which layers it needs. Nothing is tried twice.
+void mend(store::Store& store, Examination& examination, OtherRegistry* other, Outcome& outcome) {
+  Mender mender(store, examination.contents(), other);
+  std::set<std::string> tried;
+  for (bool goes_on = true; goes_on;) {
+    goes_on = false;
+    std::vector<Step> steps = plan(outcome.left, store, examination.contents(), {.can_fetch = other != nullptr});
+    std::erase_if(steps, [&](const Step& step) { return tried.contains(describe(step)); });
+    for (Step& step : steps) {
+      tried.insert(describe(step));
+      mender.carry_out(step);
+      goes_on = goes_on || step.result == Step::Result::Done;
+      outcome.steps.push_back(std::move(step));
+    }
+    if (!goes_on) return;
+    Diagnosis now = examination.again(repositories_of(outcome.left));
+    keep_folders(outcome.left, now.findings);
+    outcome.left = now.findings;
+    outcome.found.merge(std::move(now));
+  }
+}
+
 }  // namespace
 
-int verify(std::unique_ptr<store::Driver> driver, const Verification& what, std::ostream& out, std::ostream& errors,
-           std::ostream* terminal) {
+int verify(std::unique_ptr<store::Driver> driver, const Verification& what, OtherRegistry* other, std::ostream& out,
+           std::ostream& errors, std::ostream* terminal) {
   store::Store store(std::move(driver), observe::ErrorLog());
   Examination examination(store, what.examination);
   Result<Diagnosis> diagnosis = Diagnosis{};
@@ -52,9 +93,13 @@ int verify(std::unique_ptr<store::Driver> driver, const Verification& what, std:
     errors << "registry: \"" << what.root << "\" cannot be verified: " << diagnosis.error().what << '\n';
     return kFailed;
   }
-  Outcome outcome{what.root, what.examination.digests, std::move(diagnosis).value(), {}, {}, false};
+  Outcome outcome{what.root, what.examination.digests, std::move(diagnosis).value(), {}, {}, what.repair};
   outcome.left = outcome.found.findings;
-  outcome.steps = plan(outcome.left, store, examination.contents(), {});
+  if (what.repair) {
+    mend(store, examination, other, outcome);
+  } else {
+    outcome.steps = plan(outcome.left, store, examination.contents(), {.can_fetch = other != nullptr});
+  }
   (what.json ? write_json : write_text)(outcome, out);
   return outcome.is_clean() ? kClean : kDamaged;
 }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "registry/doctor/examination.h"
+#include "registry/doctor/other_registry.h"
 #include "registry/store/driver.h"
 
 namespace caisson::registry::doctor {
@@ -16,11 +17,13 @@ struct Verification {
   std::string root;  // as people call it
   ExaminationOptions examination;
   bool json = false;
+  bool repair = false;
 };
 
 // The report goes to `out`. `terminal`: where progress is shown, or null.
 // 0: nothing is damaged, or not any more. 1: something is. 2: it could not do its work, and `errors` says why.
-int verify(std::unique_ptr<store::Driver> driver, const Verification& what, std::ostream& out, std::ostream& errors,
-           std::ostream* terminal);
+// `other` may be null.
+int verify(std::unique_ptr<store::Driver> driver, const Verification& what, OtherRegistry* other, std::ostream& out,
+           std::ostream& errors, std::ostream* terminal);
 
 }  // namespace caisson::registry::doctor
