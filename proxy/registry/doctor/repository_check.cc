@@ -14,6 +14,9 @@ using store::LinkLook;
 
 constexpr std::array kAlgorithms{store::Algorithm::Sha256, store::Algorithm::Sha512};
 
+// What somebody is making now is not complete yet.
+constexpr std::chrono::minutes kInTheMaking{1};
+
 // registry:2 keeps what came as sha512 under its sha256, and links the one to the other.
 bool is_misleading(const Digest& name, const Digest& target) {
   return target != name && target.algorithm() == name.algorithm();
@@ -94,6 +97,7 @@ void RepositoryCheck::look_at_tag(const store::Tag& tag) {
     add_image(tag.str(), look.target, gather(*look.target, in_tags_));
     return;
   }
+  if (look.state == LinkLook::State::Absent && is_new(Layout::tag(name_, tag))) return;  // its link comes last
   Finding finding = finding_at(Place::TagLink, fault_of(look.state));
   finding.tag = tag.str();
   if (look.state == LinkLook::State::Unreadable) {
@@ -293,6 +297,11 @@ std::vector<Digest> RepositoryCheck::list_digests(store::Algorithm algorithm, co
     if (digest.ok()) digests.push_back(std::move(digest).value());
   }
   return digests;
+}
+
+bool RepositoryCheck::is_new(const store::Key& key) const {
+  auto changed = store_.driver().changed(key);
+  return changed.ok() && changed.value() > store::Time::clock::now() - kInTheMaking;
 }
 
 std::string RepositoryCheck::note(Finding finding) {

@@ -77,6 +77,7 @@ class RepositoryCheck {
   std::vector<store::Digest> list_digests(store::Algorithm algorithm, const store::Key& folder);
   std::string note(Finding finding);
   Finding finding_at(Place place, Fault fault) const;
+  bool is_new(const store::Key& key) const;
   void check_rights(const store::Key& key);
 
   store::Store& store_;

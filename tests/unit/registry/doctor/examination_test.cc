@@ -117,6 +117,8 @@ TEST_CASE_FIXTURE(Volume, "a link of zero bytes, as some file systems leave it, 
 TEST_CASE_FIXTURE(Volume, "a tag without its link is found with what it once pointed at") {
   const auto image = push_image("a", {"x"}, "v1");
   remove(tag_link("a", "v1"));
+  CHECK(codes().empty());  // somebody may be pushing it
+  age_tag("a", "v1");
   CHECK(sentences(examine()) == Texts{"the tag's link is not there; it has only ever pointed at " + image.str()});
 }
 

@@ -163,6 +163,7 @@ TEST_CASE_FIXTURE(Patient, "a tag's link is made again when it never pointed at 
     CHECK(scratch().read(tag_link("a", "v1")) == image.str());
   }
   remove(tag_link("a", "v1"));
+  age_tag("a", "v1");
   CHECK(repair() == 0);
   CHECK(scratch().read(tag_link("a", "v1")) == image.str());
 }

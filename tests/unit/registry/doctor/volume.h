@@ -70,6 +70,14 @@ class Volume {
 
   void remove(const std::string& path) { REQUIRE(std::filesystem::remove(scratch_.v2(path))); }
   void write(const std::string& path, const std::string& bytes) { scratch_.write(path, bytes); }
+  // Makes it an hour old.
+  void age(const std::string& path) {
+    const auto place = scratch_.v2(path);
+    std::filesystem::last_write_time(place, std::filesystem::last_write_time(place) - std::chrono::hours(1));
+  }
+  void age_tag(const std::string& name, const std::string& tag) {
+    age(below_v2(store::Layout::tag(store::repository(name), store::tag(tag))));
+  }
   // One byte becomes another.
   void flip(const store::Digest& digest) {
     std::string bytes = scratch_.read(data(digest));
