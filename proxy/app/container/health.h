@@ -1,4 +1,4 @@
-// `caisson health`, the container's HEALTHCHECK: whether process 1 takes connections on all the ports that it listens on.
+// `caisson health`, the container's HEALTHCHECK: whether process 1 takes connections on all ports that it listens on.
 //
 // It needs neither the configuration nor a password nor TLS, and leaves no line in an access log: it ends a connection
 // without a request, which the worker takes notice of by ending it, too. One that hangs leaves it in the queue.
