@@ -7,8 +7,17 @@
 namespace caisson::registry::notify {
 namespace {
 
-int stop_if_told(void* told, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  return static_cast<const std::stop_token*>(told)->stop_requested() ? 1 : 0;
+struct Watch {
+  CURL* curl;
+  const std::stop_token& stop;
+};
+
+int stop_if_told(void* given, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  const auto& watch = *static_cast<const Watch*>(given);
+  if (!watch.stop.stop_requested()) return 0;
+  // Or else libcurl waits for a name to be looked up, which can take long.
+  curl_easy_setopt(watch.curl, CURLOPT_QUICK_EXIT, 1L);
+  return 1;
 }
 
 std::size_t drop(char*, std::size_t size, std::size_t count, void*) { return size * count; }
@@ -52,7 +61,8 @@ Courier::~Courier() = default;
 Courier::Answer Courier::post(const std::string& body, const std::string& credentials, const std::stop_token& stop) {
   CURL* const curl = transfer_->curl.get();
   if (curl == nullptr) return {0, "no connection can be made"};
-  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &stop);
+  Watch watch{curl, stop};
+  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &watch);
   curl_easy_setopt(curl, CURLOPT_USERPWD, credentials.empty() ? nullptr : credentials.c_str());
   curl_easy_setopt(curl, CURLOPT_POST, 1L);  // a redirect may have made a GET of it
   curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.data());
