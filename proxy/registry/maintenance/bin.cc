@@ -46,19 +46,4 @@ Result<void> Bin::take_back() {
   return done;
 }
 
-void Bin::accept() {
-  for (const Thrown& thrown : fresh_) {
-    unsettled_.push_back(thrown.from);
-    unsettled_.push_back(thrown.to);
-  }
-  fresh_.clear();
-}
-
-Result<void> Bin::settle() {
-  accept();
-  auto settled = driver_.settle(unsettled_);
-  unsettled_.clear();
-  return settled;
-}
-
 }  // namespace caisson::registry::maintenance

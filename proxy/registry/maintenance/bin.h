@@ -1,5 +1,8 @@
 // Throws things into the store's trash, one collection's worth: short batches, each while nobody links anything.
 //
+// Nothing is synced. What a power cut undoes the next collection does again; and in whichever order it undoes things, a
+// link without its blob has it brought back, and a blob without links is garbage.
+//
 // Ownership: refers to its driver. Threading: one thread.
 #pragma once
 
@@ -23,14 +26,12 @@ class Bin {
 
   // One thing. False when it is not there.
   Result<bool> throw_away(const store::Key& place);
-  // Takes back what was thrown since the last call of settle() or of this.
+  // Takes back what was thrown since the last call of accept() or of this.
   Result<void> take_back();
   // Whether what is at `key`, inside of something thrown since then, was used since that time.
   Result<bool> used_since(const store::Key& key, store::Time since) const;
-  // What was thrown stays thrown. The lock need not be held.
-  Result<void> settle();
-  // No way back for what was thrown up to here, but not on disk yet.
-  void accept();
+  // What was thrown stays thrown.
+  void accept() { fresh_.clear(); }
 
  private:
   struct Thrown {
@@ -41,8 +42,7 @@ class Bin {
   store::Driver& driver_;
   Pace& pace_;
   std::optional<store::TrashName> name_;
-  std::vector<Thrown> fresh_;          // may be taken back
-  std::vector<store::Key> unsettled_;  // both places of each
+  std::vector<Thrown> fresh_;  // may be taken back
 };
 
 }  // namespace caisson::registry::maintenance

@@ -130,8 +130,7 @@ Result<void> BlobSweep::sweep_batch(std::size_t first, std::size_t last) {
     auto swept = sweep_one(i, sizes[i - first]);
     if (!swept.ok()) fail(Layout::blob(unpack(doomed_[i])), swept.error());
   }
-  others.value().reset();
-  return bin_.settle();
+  return {};
 }
 
 // Links before the blob: whoever misses the blob although a link stands may bring it back, and would be deceived if the
@@ -193,8 +192,6 @@ Result<void> BlobSweep::sweep_dead_links() {
       }
       bin_.accept();
     }
-    others.value().reset();
-    if (auto settled = bin_.settle(); !settled.ok()) return settled;
   }
   return {};
 }

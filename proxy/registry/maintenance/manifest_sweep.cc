@@ -42,7 +42,6 @@ Result<void> ManifestSweep::sweep(const Doomed& doomed) {
       if (!went.value()) used.push_back(&*group);
     }
     others.value().reset();
-    if (auto settled = bin_.settle(); !settled.ok()) return settled;
     for (const Group* const one : used) {
       if (auto kept = marker_.keep(doomed.repository, *one); !kept.ok()) return kept;
     }
@@ -64,7 +63,8 @@ Result<void> ManifestSweep::sweep_tag(const RepositoryName& repository, const Ta
   ++tags_;
   log_.notice("registry: retention removed the tag " + repository.str() + ':' + tag.tag.str() + ", which was " +
               unpack(tag.target).str());
-  return bin_.settle();
+  bin_.accept();
+  return {};
 }
 
 Result<std::vector<std::pair<PackedDigest, store::Key>>> ManifestSweep::entries_of(const Doomed& doomed) const {

@@ -1,6 +1,5 @@
 #include "registry/maintenance/restore.h"
 
-#include <array>
 #include <ranges>
 #include <set>
 #include <utility>
@@ -19,6 +18,7 @@ using store::RepositoryName;
 namespace {
 
 constexpr std::chrono::milliseconds kNow{0};
+constexpr std::size_t kMostUnsettled = 100'000;
 
 class Restorer {
  public:
@@ -93,6 +93,13 @@ class Restorer {
     return referrers(repository);
   }
 
+  // Returns when what came back is on disk.
+  Result<void> settle() {
+    auto settled = store_.driver().settle(moved_);
+    moved_.clear();
+    return settled;
+  }
+
   Restored restored;
 
  private:
@@ -126,7 +133,10 @@ class Restorer {
       return back;
     } else if (back.ok()) {
       ++restored.things;
-      if (auto settled = store_.driver().settle(std::array{thrown.place}); !settled.ok()) return settled;
+      moved_.push_back(thrown.place);
+      if (moved_.size() >= kMostUnsettled) {
+        if (auto settled = settle(); !settled.ok()) return settled;
+      }
     }
     if (thrown.kind == Thrown::Kind::Blob) (void)store_.driver().renew_lease(thrown.place, kNow);
     if (thrown.kind == Thrown::Kind::Manifest) {
@@ -143,7 +153,8 @@ class Restorer {
   }
 
   store::Store& store_;
-  std::set<std::string> seen_;  // manifests that came back, or were there
+  std::set<std::string> seen_;     // manifests that came back, or were there
+  std::vector<store::Key> moved_;  // not on disk yet
 };
 
 // Everything of a repository, and the content that it had.
@@ -220,6 +231,7 @@ Result<Restored> restore(store::Store& store, const Wanted& wanted) {
     }
     if (!done.ok()) return std::move(done).error();
   }
+  if (done = restorer.settle(); !done.ok()) return std::move(done).error();
   return restorer.restored;
 }
 
