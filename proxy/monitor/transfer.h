@@ -22,6 +22,7 @@ inline Curl new_transfer(const std::string& url, std::chrono::milliseconds timeo
   if (!curl) return curl;
   curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl.get(), CURLOPT_QUICK_EXIT, 1L);  // neither timeout nor end waits for a name to be looked up
   curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
   constexpr auto drop = [](char*, std::size_t size, std::size_t count, void*) { return size * count; };
   curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION,

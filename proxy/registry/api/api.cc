@@ -90,7 +90,10 @@ Result<void> Api::open(ApiSettings settings, observe::ErrorLog log, std::shared_
       if (!opened.ok()) return std::move(opened).error();
       return std::make_unique<store::Store>(std::move(opened).value(), log);
     };
-    collector_.emplace(open_store, settings_.collecting.schedule, settings_.collecting.rules, log);
+    const auto count = [metrics = metrics_](const Result<maintenance::CollectionSummary>& result) {
+      if (metrics) metrics->collected(result);
+    };
+    collector_.emplace(open_store, settings_.collecting.schedule, settings_.collecting.rules, log, count);
   }
   if (!settings_.notifications.endpoints.empty()) {
     const std::string folder = settings_.read_only ? std::string() : settings_.root + notifications_folder;

@@ -1,6 +1,7 @@
 #include "registry/api/metrics.h"
 
 #include <algorithm>
+#include <ctime>
 #include <string>
 
 #include "registry/api/front.h"
@@ -137,6 +138,33 @@ void Metrics::write(observe::Exposition& to) const {
       to.histogram("registry_storage_action_seconds", {{"action", action}, {"driver", "filesystem"}}, seconds);
     }
   });
+  write_collections(to);
+}
+
+void Metrics::collected(const Result<maintenance::CollectionSummary>& result) noexcept {
+  if (!result.ok()) {
+    collections_.failed.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  collections_.done.fetch_add(1, std::memory_order_relaxed);
+  collections_.blobs.fetch_add(result.value().removed_blobs, std::memory_order_relaxed);
+  collections_.bytes.fetch_add(result.value().removed_bytes, std::memory_order_relaxed);
+  collections_.last.store(std::time(nullptr), std::memory_order_relaxed);
+}
+
+// These are not registry:2's, which has no collection of its own.
+void Metrics::write_collections(observe::Exposition& to) const {
+  const auto value = [](const auto& number) { return static_cast<double>(number.load(std::memory_order_relaxed)); };
+  if (collections_.done + collections_.failed == 0) return;
+  to.family("registry_gc_runs_total", "counter", "Collections of garbage by this process.");
+  to.sample("registry_gc_runs_total", {{"result", "done"}}, value(collections_.done));
+  to.sample("registry_gc_runs_total", {{"result", "failed"}}, value(collections_.failed));
+  to.family("registry_gc_removed_blobs_total", "counter", "Blobs that were moved to the trash.");
+  to.sample("registry_gc_removed_blobs_total", {}, value(collections_.blobs));
+  to.family("registry_gc_removed_bytes_total", "counter", "Bytes of the blobs that were moved to the trash.");
+  to.sample("registry_gc_removed_bytes_total", {}, value(collections_.bytes));
+  to.family("registry_gc_last_success_timestamp_seconds", "gauge", "When a collection ended well for the last time.");
+  to.sample("registry_gc_last_success_timestamp_seconds", {}, value(collections_.last));
 }
 
 void RequestMeter::begins(rules::RequestState& state) const {

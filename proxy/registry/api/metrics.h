@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "observe/metrics.h"
+#include "registry/maintenance/collection.h"
 #include "registry/routes/route.h"
 #include "registry/store/measured_driver.h"
 #include "rules/phases.h"
@@ -57,9 +58,14 @@ class Metrics {
 
   store::ActionTimes& storage() noexcept { return storage_; }
 
+  // After a collection of garbage. From one thread at a time.
+  void collected(const Result<maintenance::CollectionSummary>& result) noexcept;
+
   void write(observe::Exposition& to) const;
 
  private:
+  void write_collections(observe::Exposition& to) const;
+
   static constexpr std::size_t handlers = 8;
   static constexpr std::size_t methods = 8;
   struct PerMethod {
@@ -77,6 +83,13 @@ class Metrics {
 
   std::array<PerHandler, handlers> handlers_{};
   store::ActionTimes storage_;
+  struct Collections {
+    std::atomic<std::uint64_t> done{0};
+    std::atomic<std::uint64_t> failed{0};
+    std::atomic<std::uint64_t> blobs{0};
+    std::atomic<std::uint64_t> bytes{0};
+    std::atomic<std::int64_t> last{0};  // seconds since 1970
+  } collections_;
 };
 
 // Counts the requests of locations with `registry_metrics on`.

@@ -23,11 +23,12 @@ milliseconds random_delay(milliseconds interval) {
 
 }  // namespace
 
-Collector::Collector(OpenStore open, Schedule schedule, CollectionRules rules, observe::ErrorLog log)
+Collector::Collector(OpenStore open, Schedule schedule, CollectionRules rules, observe::ErrorLog log, Ended ended)
     : open_(std::move(open)),
       schedule_(schedule),
       rules_(std::move(rules)),
       log_(std::move(log)),
+      ended_(std::move(ended)),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 void Collector::run(const std::stop_token& stop) {
@@ -54,6 +55,7 @@ void Collector::collect(const std::stop_token& stop) {
   if (!store.ok()) return log_.error("registry: collecting garbage: " + store.error().what);
   auto done = maintenance::collect(*store.value(), rules_, Report(), log_, stop);
   if (!done.ok() && done.error().code == ErrorCode::Conflict) return;
+  if (ended_) ended_(done);
   if (!done.ok()) return log_.error("registry: collecting garbage: " + done.error().what);
   log_.notice(done.value().line(rules_.dry_run));
 }

@@ -28,7 +28,9 @@ class Collector {
   // Each collection works on a store of its own, so that walking through everything takes nothing from the memory of
   // those who serve.
   using OpenStore = std::function<Result<std::unique_ptr<store::Store>>()>;
-  Collector(OpenStore open, Schedule schedule, CollectionRules rules, observe::ErrorLog log);
+  // Called on the collector's thread after each, also one that failed.
+  using Ended = std::function<void(const Result<CollectionSummary>&)>;
+  Collector(OpenStore open, Schedule schedule, CollectionRules rules, observe::ErrorLog log, Ended ended = {});
 
  private:
   void run(const std::stop_token& stop);
@@ -40,6 +42,7 @@ class Collector {
   const Schedule schedule_;
   const CollectionRules rules_;
   const observe::ErrorLog log_;
+  const Ended ended_;
   std::jthread thread_;  // last: it uses the others
 };
 

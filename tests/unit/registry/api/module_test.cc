@@ -7,6 +7,7 @@
 #include "config/parser.h"
 #include "config/source.h"
 #include "registry/api/collection_settings.h"
+#include "registry/api/metrics.h"
 #include "rules/loader.h"
 #include "rules/phases.h"
 #include "unit/registry/store/scratch.h"
@@ -145,4 +146,25 @@ TEST_CASE("leases are renewed in time for the grace period, and at least every q
   CHECK(registry::lease_age_for(2s) == 500ms);
   CHECK(registry::lease_age_for(1h) == 15min);
   CHECK(registry::lease_age_for(24h) == 15min);
+}
+
+TEST_CASE("collections of garbage are counted, once there was one") {
+  registry::Metrics metrics;
+  const auto written = [&] {
+    observe::Exposition text;
+    metrics.write(text);
+    return text.text();
+  };
+  CHECK(written().find("registry_gc_") == std::string::npos);
+  registry::maintenance::CollectionSummary summary;
+  summary.removed_blobs = 3;
+  summary.removed_bytes = 4000;
+  metrics.collected(summary);
+  metrics.collected(Error{ErrorCode::Io, "no"});
+  for (const char* const line :
+       {"registry_gc_runs_total{result=\"done\"} 1\n", "registry_gc_runs_total{result=\"failed\"} 1\n",
+        "registry_gc_removed_blobs_total 3\n", "registry_gc_removed_bytes_total 4000\n"}) {
+    CAPTURE(line);
+    CHECK(written().find(line) != std::string::npos);
+  }
 }
