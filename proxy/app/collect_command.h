@@ -15,7 +15,7 @@ inline constexpr std::string_view collect_usage =
 Usage:
   registry garbage-collect [CONFIG] [flags]
 
-CONFIG is a config.yml, or one of nginx's that ends with .conf. Without it the configuration is that of "registry serve".
+CONFIG is a config.yml, or one of nginx's that ends with .conf; without it the configuration is that of "registry serve".
 A registry may serve the same folder meanwhile. What goes stays in the trash for a while ("registry trash").
 
 Flags:

@@ -19,7 +19,17 @@
 //     registry_forwarded on | off;      a Location has the scheme and host of Forwarded or X-Forwarded-Proto and -Host,
 //                                       whoever sent them, as registry:2's; off
 //     registry_make_folder on | off;    DIR is made when it is not there; off
+//     registry_gc [off] [interval=TIME] [grace=TIME] [trash=TIME] [rate=NUMBER] [untagged=on|off] [dry_run=on|off]
+//                 [first=TIME];         garbage is collected every 24h; what was pushed or asked for within the grace
+//                                       period (1h) stays; what goes is in the trash for 24h; so many manifests and
+//                                       blobs are looked at in a second (1000); untagged: manifests that no tag leads
+//                                       to go, too (off); first: at the earliest so long after the start. With off it
+//                                       says only how the command is to collect. Without it nothing is collected
+//     registry_retention REGEX [newest=NUMBER] [younger=TIME] [keep=REGEX] [dry_run=on|off];
+//                                       in repositories that match, tags go which no condition keeps; the first counts
 //
+//
+// Collection spares what any process that serves the folder may have promised, however short its own grace period is.
 // and registry_notify with its like (registry/notify/module.h).
 //
 // What stands outside of upstream is in registry/api/front.h and registry/routes/prefix.h.

@@ -32,6 +32,7 @@ TEST_CASE_FIXTURE(Yard, "a blob that was uploaded and is not referred to yet sta
   const Digest fresh = blob("app", "fresh");
   CHECK(collect().removed_blobs == 0);
   CHECK(stored(fresh));
+  CHECK(lines.back() == "0 blobs marked, 0 blobs and 0 manifests eligible for deletion");
   age();
   CHECK(store.repository(repository("app")).blob_size(fresh).ok());  // somebody was told that it is there
   CHECK(collect().removed_blobs == 0);

@@ -46,6 +46,19 @@ TEST_CASE_FIXTURE(Race, "a blob that somebody finds while it goes comes back wit
   CHECK(store.repository(repository("app")).blob_size(lost).ok());
 }
 
+TEST_CASE_FIXTURE(Race, "a blob that somebody asked for since it was found to be garbage is not moved at all") {
+  const Digest first = blob("app", "first");
+  const Digest second = blob("app", "second");
+  age();
+  std::string moved;
+  REQUIRE(collect_with([&](const std::string& path, int number) {
+            moved += path + '\n';
+            const Digest& other = is_in(path, first.hex()) ? second : first;
+            if (number == 0) CHECK(store.driver().renew_lease(store::Layout::blob_data(other), 0ms).ok());
+          }).ok());
+  CHECK(is_in(moved, first.hex()) != is_in(moved, second.hex()));
+}
+
 TEST_CASE_FIXTURE(Race, "a blob that is uploaded again while it goes is there afterwards") {
   const Digest lost = blob("app", "nobody's");
   age();
