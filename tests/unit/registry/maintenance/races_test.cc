@@ -94,6 +94,23 @@ TEST_CASE_FIXTURE(Race, "a manifest that somebody asks for while others go is ke
   CHECK(store.repository(repository("app")).manifest(parent).ok());
 }
 
+TEST_CASE_FIXTURE(Race, "a manifest that was linked anew since the marking stays") {
+  rules.delete_untagged = true;
+  const Digest first = push_image("app", "first");
+  const Digest second = push_image("app", "second");
+  age();
+  bool linked_anew = false;
+  auto done = collect_with([&](const std::string& path, int) {
+    if (linked_anew || !is_in(path, "/revisions/")) return;
+    linked_anew = true;
+    const Digest& other = is_in(path, first.hex()) ? second : first;
+    CHECK(store.driver().renew_lease(store::Layout::revision_link(repository("app"), other), 0ms).ok());
+  });
+  REQUIRE(linked_anew);
+  CHECK(done.value().removed_manifests == 1);
+  CHECK(whole("app", first, "first") != whole("app", second, "second"));
+}
+
 TEST_CASE_FIXTURE(Race,
                   "an index pushed after the marking keeps an old untagged image, whose layers nobody asked for") {
   rules.delete_untagged = true;
