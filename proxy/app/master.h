@@ -64,40 +64,46 @@ class Master {
  private:
   enum class Stopping { No, Gracefully, AtOnce };
 
+  // master.cc: from the start to the end, and what happens between
   bool start(Plan plan);
   void turn();  // waits for the next event and sees to it
   std::optional<Clock::time_point> next_deadline() const;
-
+  void on_deadlines();
   void take_signals();
   void on_signal(const signalfd_siginfo& info);
   const Plan& plan_in_force() const;  // also of a start that is not done yet
-  void take_messages(WorkerProcess& worker);
-  void reap();
-  void on_exit(WorkerProcess& worker, int status);
-  void on_deadlines();
+  void stop(Stopping how);
+  void log_errors(const std::vector<Error>& errors) const;
+  static void tell_reasons(const observe::ErrorLog& log, std::string_view reasons);  // one a line
 
-  void watch_files();
-  void take_up_changed_files();
-
+  // master_workers.cc
   bool start_worker(std::shared_ptr<const Generation> generation);
+  void take_messages(WorkerProcess& worker);
   void on_ready(WorkerProcess& worker);
   void on_failed_start(WorkerProcess& worker);
+  void reap();
+  void on_exit(WorkerProcess& worker, int status);
+
+  // master_reload.cc
   void reload();
   void give_up_reload(const std::string& why);
   void retire_older_than(const Generation& generation);
+  void keep_only_what(const Plan& plan);  // needs, of sockets and memories
+  void close_sockets_but(const std::vector<Plan::Listener>& wanted);
+  void watch_files();
+  void take_up_changed_files();
   void reopen_logs();
-  void stop(Stopping how);
 
+  // master_binary.cc
   bool in_background() const noexcept;
   // Whether the old binary that started this process still runs.
   bool has_predecessor() const noexcept { return predecessor_ != 0 && ::getppid() == predecessor_; }
-  void keep_only_what(const Plan& plan);  // needs, of sockets and memories
-  void close_sockets_but(const std::vector<Plan::Listener>& wanted);
   void start_successor();
+  void on_successor_exit(int status);
   void stop_accepting();
   void accept_again();
-  void on_successor_exit(int status);
-  void log_errors(const std::vector<Error>& errors) const;
+
+  static constexpr std::chrono::milliseconds longest_respawn_delay{10'000};
 
   Product& product_;
   const Invocation invocation_;

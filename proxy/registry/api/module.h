@@ -28,10 +28,9 @@
 //     registry_retention REGEX [newest=NUMBER] [younger=TIME] [keep=REGEX] [dry_run=on|off];
 //                                       in repositories that match, tags go which no condition keeps; the first counts
 //
-//
-// Collection spares what any process that serves the folder may have promised, however short its own grace period is.
 // and registry_notify with its like (registry/notify/module.h).
 //
+// Collection spares what any process that serves the folder may have promised, however short its own grace period is.
 // What stands outside of upstream is in registry/api/front.h and registry/routes/prefix.h.
 #pragma once
 
