@@ -322,6 +322,6 @@ arguments.add_argument("--large", type=int, default=64 << 20)
 arguments.add_argument("--rounds", type=int, default=3)
 try:
     asyncio.run(main(arguments.parse_args()))
-except Failed as failed:
-    print("FAILED:", failed)
+except (Failed, OSError, asyncio.IncompleteReadError) as failed:
+    print("FAILED:", repr(failed))
     sys.exit(1)

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <optional>
 #include <regex>
 #include <sstream>
 #include <vector>
@@ -160,6 +161,41 @@ TEST_CASE("who leaves or stops in the middle of a head leaves a line with 400 or
   Wire::to(port).read_to_end();  // who sends nothing is no request
   const std::string log = server.folder().read("access.log");
   CHECK(std::count(log.begin(), log.end(), '\n') == 6);
+}
+
+TEST_CASE("who leaves or stops behind the head leaves the status that nginx writes: 499, 400 or 408") {
+  Server server;
+  Backend silent;
+  const std::uint16_t port = free_port();
+  server.configure("access_log " + server.folder().path("access.log") + ";" +
+                   proxying(port, silent.port(), "",
+                            "location /slow { client_body_timeout 1s; proxy_pass "
+                            "http://127.0.0.1:" +
+                                std::to_string(silent.port()) + "; }"));
+  server.start();
+  const auto logs = [&](const std::string& line) {
+    return eventually([&] { return server.folder().read("access.log").find(line) != std::string::npos; });
+  };
+  const auto half_of = [](const std::string& path) {
+    return "PUT " + path + " HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf";
+  };
+  // Each client leaves when the backend has what it sent.
+  const auto leave_behind = [&](const std::string& request, const std::string& mark) {
+    std::optional<Wire> leaving(Wire::to(port));
+    leaving->send(request);
+    Wire behind = silent.accept();
+    behind.read_until(mark);
+    leaving.reset();
+    behind.read_to_end();
+  };
+  leave_behind(get_request("/left"), "\r\n\r\n");
+  CHECK(logs("\"GET /left HTTP/1.1\" 499 0 "));
+  leave_behind(half_of("/half"), "half");
+  CHECK(logs("\"PUT /half HTTP/1.1\" 400 0 "));
+  Wire slow = Wire::to(port);
+  slow.send(half_of("/slow"));
+  const Wire behind_slow = silent.accept();
+  CHECK(logs("\"PUT /slow HTTP/1.1\" 408 0 "));
 }
 
 TEST_CASE("with flush= a line does not wait for a full buffer") {
