@@ -89,7 +89,7 @@ void ServingLoop::serve(Accepted client) {
 }
 
 void ServingLoop::close_one_idle() {
-  post([this] { idle_.close_oldest(1); });
+  post([this] { idle_.close_oldest(); });
 }
 
 void ServingLoop::renew_tls(std::shared_ptr<const gateway::VirtualHosts> hosts) {
@@ -195,7 +195,8 @@ async::Task<void> ServingLoop::serve_encrypted(std::size_t index, Fd socket, htt
       co_return co_await serve_plain(index, std::move(socket), std::move(info), counted, 497);
     }
     transport = std::make_unique<tls::TlsTransport>(*loop_, std::move(socket), tls_[index]);
-    co_await transport->handshake(options.header_timeout);
+    const bool done = co_await shake_hands(*transport, options.header_timeout);
+    if (!done) throw async::TimedOut();
   } catch (const net::ConnectionLost& lost) {
     co_return log_connection(index, info, observe::Level::Info, lost.what(), " SSL handshaking");
   } catch (const async::TimedOut&) {
@@ -212,6 +213,21 @@ async::Task<tls::Opening> ServingLoop::opening_of(int fd, net::Milliseconds limi
   const session::IdleWait waiting(idle_, scope, false);
   auto first = async::under(scope, tls::opening_of(*loop_, fd, limit));
   co_return co_await first;
+}
+
+// False: it took long, and its place was needed.
+async::Task<bool> ServingLoop::shake_hands(tls::TlsTransport& transport, net::Milliseconds limit) {
+  async::CancelScope* outer = co_await async::current_scope();
+  async::CancelScope scope(outer);
+  const session::IdleWait waiting(idle_, scope, std::chrono::steady_clock::now());
+  try {
+    auto shaking = async::under(scope, transport.handshake(limit));
+    co_await shaking;
+  } catch (const async::Cancelled&) {
+    if (outer != nullptr && outer->cancelled()) throw;
+    co_return false;
+  }
+  co_return true;
 }
 
 // Of a connection that has made no request yet; `doing` in nginx's words.

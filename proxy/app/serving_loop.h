@@ -75,6 +75,7 @@ class ServingLoop {
   async::Task<void> serve_encrypted(std::size_t index, Fd socket, http::ConnectionInfo info,
                                     observe::CountedConnection& counted);
   async::Task<tls::Opening> opening_of(int fd, net::Milliseconds limit);
+  async::Task<bool> shake_hands(tls::TlsTransport& transport, net::Milliseconds limit);
   void log_connection(std::size_t endpoint, const http::ConnectionInfo& info, observe::Level level,
                       std::string_view what, std::string_view doing) const;
 

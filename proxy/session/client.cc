@@ -1,5 +1,7 @@
 #include "session/client.h"
 
+#include <optional>
+
 #include "async/join.h"
 #include "session/h1_body.h"
 #include "session/h1_responder.h"
@@ -15,6 +17,9 @@ async::Task<void> read_away(Input& input, net::Milliseconds idle) {
     input.consume(input.unread().size());
   }
 }
+
+// Clients send a head at once: who has not after so long gives its place when there is no other.
+constexpr std::chrono::seconds long_for_a_head{2};
 
 async::Task<void> drain(H1Body& body) {
   for (;;) {
@@ -32,12 +37,15 @@ void IdleConnections::drain() {
   }
 }
 
-void IdleConnections::close_oldest(std::size_t most) {
+void IdleConnections::close_oldest() {
   for (const Waiting& one : waiting_) {
-    if (one.scope->cancelled()) continue;  // on its way out
-    if (most-- == 0) return;
-    one.scope->cancel();
+    if (!one.scope->cancelled()) return one.scope->cancel();  // others are on their way out
   }
+  const Waiting* slowest = nullptr;
+  for (const Waiting& one : in_the_middle_) {
+    if (!one.scope->cancelled() && (slowest == nullptr || one.since < slowest->since)) slowest = &one;
+  }
+  if (slowest != nullptr && Clock::now() - slowest->since >= long_for_a_head) slowest->scope->cancel();
 }
 
 Client::Client(std::unique_ptr<net::Transport> transport, http::ConnectionInfo info, http::Handler& handler,
@@ -100,7 +108,10 @@ async::Task<bool> Client::read_head() {
   counted_.begin_request();
   parser_.reset();
   head_began_ = input_.received() - input_.unread().size();
-  const auto deadline = async::Loop::current().now() + options_.header_timeout;
+  const auto began = async::Loop::current().now();
+  const auto deadline = began + options_.header_timeout;
+  async::CancelScope* outer = co_await async::current_scope();
+  async::CancelScope scope(outer);
   for (;;) {
     if (input_.empty()) {
       const auto left = std::chrono::duration_cast<net::Milliseconds>(deadline - async::Loop::current().now());
@@ -108,9 +119,15 @@ async::Task<bool> Client::read_head() {
       bool more = false;
       try {
         if (left <= net::Milliseconds::zero()) throw async::TimedOut();
-        more = co_await input_.fill(left);
+        std::optional<IdleWait> waiting;
+        if (parser_.started()) waiting.emplace(idle_, scope, began);
+        auto filling = async::under(scope, input_.fill(left));
+        more = co_await filling;
       } catch (const async::TimedOut&) {
         given_up = 408;
+      } catch (const async::Cancelled&) {
+        if (outer != nullptr && outer->cancelled()) throw;
+        given_up = 408;  // its place was needed
       } catch (const http::PeerGone&) {
       }
       if (!more) co_return parser_.give_up(given_up);

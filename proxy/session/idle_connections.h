@@ -1,7 +1,7 @@
 // Which client connections wait for a request, and whether a graceful stop has begun.
 #pragma once
 
-#include <cstddef>
+#include <chrono>
 #include <list>
 
 #include "async/cancel.h"
@@ -9,7 +9,8 @@
 namespace caisson::session {
 
 // The connections of one loop that wait for a request, so that just these can be ended: all that were answered before,
-// by a graceful stop; the oldest, when others need their place (ngx_drain_connections).
+// by a graceful stop; the oldest, when others need their place (ngx_drain_connections). Those in the middle of a head
+// or a handshake are known, too: whoever takes long for that gives its place when nobody waits.
 //
 // Threading: one loop.
 class IdleConnections {
@@ -19,16 +20,19 @@ class IdleConnections {
   void drain();
   bool draining() const noexcept { return draining_; }
 
-  // Ends those that have waited longest, at most so many.
-  void close_oldest(std::size_t most);
+  // Ends the one that has waited longest.
+  void close_oldest();
 
  private:
   friend class IdleWait;
+  using Clock = std::chrono::steady_clock;
   struct Waiting {
     async::CancelScope* scope;
-    bool served;  // it has had an answer
+    bool served;              // it has had an answer
+    Clock::time_point since;  // of those in the middle
   };
-  std::list<Waiting> waiting_;  // the oldest first
+  std::list<Waiting> waiting_;        // the oldest first
+  std::list<Waiting> in_the_middle_;  // of a head or a handshake
   bool draining_ = false;
 };
 
@@ -37,13 +41,16 @@ class IdleConnections {
 class IdleWait {
  public:
   IdleWait(IdleConnections& all, async::CancelScope& scope, bool served)
-      : all_(all), self_(all.waiting_.insert(all.waiting_.end(), {&scope, served})) {}
-  ~IdleWait() { all_.waiting_.erase(self_); }
+      : list_(all.waiting_), self_(list_.insert(list_.end(), {&scope, served, {}})) {}
+  // In the middle of what began then.
+  IdleWait(IdleConnections& all, async::CancelScope& scope, std::chrono::steady_clock::time_point began)
+      : list_(all.in_the_middle_), self_(list_.insert(list_.end(), {&scope, false, began})) {}
+  ~IdleWait() { list_.erase(self_); }
   IdleWait(const IdleWait&) = delete;
   IdleWait& operator=(const IdleWait&) = delete;
 
  private:
-  IdleConnections& all_;
+  std::list<IdleConnections::Waiting>& list_;
   const std::list<IdleConnections::Waiting>::iterator self_;
 };
 

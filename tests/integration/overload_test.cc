@@ -16,10 +16,10 @@ using namespace integration;
 
 namespace {
 
-const std::string half_a_request = "GET / HTTP/1.1\r\nHost: localhost\r\n";
-const std::string the_other_half = "\r\n";
+const std::string half_a_request = "PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n";
+const std::string the_other_half = "x";
 
-// A client in the middle of its request's head.
+// A client in the middle of its request.
 Wire busy_client(std::uint16_t port) {
   Wire client = Wire::to(port);
   client.send(half_a_request);
@@ -121,18 +121,44 @@ TEST_CASE("a connection to a TLS port that says nothing gives its place, too") {
   CHECK(read_answer(client).body == "one");
 }
 
-TEST_CASE("who was let in reaches the backend, though no place is left for a client") {
+TEST_CASE("heads and handshakes that take long give their places when nobody waits for a request") {
+  const auto port = free_port();
+  const auto secure = free_port();
+  const Identity identity = make_identity();
+  TemporaryFolder files;
+  Small small(with_connections(4), answering(port, "one") + "server { listen 127.0.0.1:" + std::to_string(secure) +
+                                       " ssl; ssl_certificate " + files.write("crt", identity.certificate) +
+                                       "; ssl_certificate_key " + files.write("key", identity.key) + "; }");
+  std::vector<Wire> slow;
+  for (int i = 0; i < 2; ++i) {
+    slow.push_back(Wire::to(port));
+    slow.back().send("GET / HTTP/1.1\r\nHost: localhost\r\n");
+    slow.push_back(Wire::to(secure));
+    slow.back().send("\x16\x03\x01");
+  }
+  for (int i = 0; i < 4; ++i) answers_again(port);  // turned away at first
+}
+
+TEST_CASE("who was let in reaches the backend, though no place is left; and connections to backends take places, too") {
   const auto port = free_port();
   RecordingBackend backend;
   Small small(with_connections(4), proxying(port, backend.port()));
   std::vector<Wire> clients;
-  for (int i = 0; i < 4; ++i) clients.push_back(busy_client(port));
+  for (int i = 0; i < 4; ++i) {
+    clients.push_back(Wire::to(port));
+    clients.back().send("PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n");
+  }
   all_is_read(port);
-  Wire one_more = Wire::to(port);
-  CHECK(one_more.read_to_end().empty());
-  for (Wire& client : clients) {
-    client.send(the_other_half);
-    CHECK(read_answer(client).status == 200);
+  for (Wire& client : clients) client.send("\r\n");
+  REQUIRE(eventually([&] { return backend.connections() == 4; }));
+  clients[0].send("x");
+  CHECK(read_answer(clients[0]).status == 200);
+  Wire one_more = Wire::to(port);  // a client has left its place, and those of the backends are taken
+  clients[0] = std::move(one_more);
+  CHECK(clients[0].read_to_end().empty());
+  for (int i = 1; i < 4; ++i) {
+    clients[i].send("x");
+    CHECK(read_answer(clients[i]).status == 200);
   }
 }
 
@@ -206,7 +232,7 @@ TEST_CASE("without memory requests fail, and nothing else") {
   REQUIRE(::prlimit(worker, RLIMIT_AS, &limit, nullptr) == 0);
   {
     std::vector<Wire> flood;
-    const std::string large = half_a_request + "X-Large: " + std::string(200'000, 'x');
+    const std::string large = "GET / HTTP/1.1\r\nHost: localhost\r\nX-Large: " + std::string(200'000, 'x');
     for (int i = 0; i < 300; ++i) {
       Wire client = Wire::to(port);
       try {
