@@ -40,6 +40,8 @@ constexpr std::size_t most_waiting_hashes = 256;
 constexpr std::size_t most_waiting_names = 1'024;
 
 constexpr std::uint64_t default_connections = 512;  // nginx's worker_connections
+// registry:2 has no limit but its descriptors; this one is beyond what it could serve.
+constexpr std::uint64_t most_connections = 131'072;
 
 std::size_t processors() { return std::max(1U, std::thread::hardware_concurrency()); }
 
@@ -49,7 +51,8 @@ std::size_t loops_of(const gateway::ProcessSettings& process) {
   const std::uint64_t wanted = process.worker_processes.value_or(1);
   return wanted == 0 ? processors() : wanted;
 }
-std::uint64_t connections_of(const gateway::ProcessSettings& process) {
+std::uint64_t connections_of(const gateway::ProcessSettings& process, Invocation::Face face) {
+  if (face == Invocation::Face::Registry) return most_connections;
   return process.worker_connections.value_or(default_connections) * loops_of(process);
 }
 
@@ -59,10 +62,10 @@ std::uint64_t connections_in(std::uint64_t descriptors) {
 }
 
 // worker_rlimit_nofile, or what the connections need as far as it may be had; none: as it is.
-std::optional<std::uint64_t> descriptors_of(const gateway::ProcessSettings& process,
+std::optional<std::uint64_t> descriptors_of(const gateway::ProcessSettings& process, Invocation::Face face,
                                             std::vector<std::string>& warnings) {
   const DescriptorLimits limits = descriptor_limits();
-  const std::uint64_t connections = connections_of(process);
+  const std::uint64_t connections = connections_of(process, face);
   std::optional<std::uint64_t> number = process.worker_rlimit_nofile;
   if (number) {
     // As nginx, which complains and goes on with as many as there are.
@@ -75,7 +78,7 @@ std::optional<std::uint64_t> descriptors_of(const gateway::ProcessSettings& proc
   } else if (const std::uint64_t wanted = std::min(limits.most, 2 * connections); wanted > limits.now) {
     number = wanted;
   }
-  if (const std::uint64_t have = number.value_or(limits.now); connections > have) {
+  if (const std::uint64_t have = number.value_or(limits.now); process.worker_connections && connections > have) {
     warnings.push_back(std::to_string(connections) +
                        " worker_connections exceed open file resource limit: " + std::to_string(have));
   }
@@ -84,7 +87,7 @@ std::optional<std::uint64_t> descriptors_of(const gateway::ProcessSettings& proc
 
 Result<WorkerRights> rights_of(const gateway::ProcessSettings& process, Invocation::Face face,
                                std::vector<std::string>& warnings) {
-  WorkerRights rights{{}, descriptors_of(process, warnings)};
+  WorkerRights rights{{}, descriptors_of(process, face, warnings)};
   // registry:2 keeps the user that started it: volumes often belong to root.
   if (face == Invocation::Face::Registry) return rights;
   if (::geteuid() != 0) {
@@ -283,7 +286,8 @@ int Caisson::serve(Serving serving) {
     return {settings, hosts_of(settings->root)};
   };
   const auto& process = loaded.settings->root.get<gateway::ProcessSettings>();
-  slots.limit(std::min(connections_of(process), connections_in(descriptor_limits().now)));
+  const std::uint64_t wanted = connections_of(process, serving.invocation.face);
+  slots.limit(std::min(wanted, connections_in(descriptor_limits().now)));
   return serve_settings({*loaded.settings, std::move(serving.listeners), loops_of(process), serving.control,
                          connections, slots, serving.logs, renew});
 }

@@ -3,6 +3,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <utility>
 
 #include "app/serving_loop.h"
 #include "async/loop.h"
@@ -39,7 +40,7 @@ class Front {
     for (NamedFd& listener : listeners_) {
       for (std::size_t i = 0; i < endpoints.size(); ++i) {
         if (!endpoints[i].bound || endpoints[i].address.str() != listener.name) continue;
-        loop_.spawn(accept_on(i, std::move(listener.fd)), &accepting_);
+        loop_.spawn(accept_on(i, std::move(listener.fd), Source(*this)), &accepting_);
         break;
       }
     }
@@ -56,13 +57,30 @@ class Front {
   }
 
  private:
+  // Something that clients may still come from, as long as this lives. The serving loops quit after the last of them:
+  // who was accepted in the very moment of a Quit is answered, too.
+  class Source {
+   public:
+    explicit Source(Front& of) : of_(&of) { ++of.sources_; }
+    Source(Source&& other) noexcept : of_(std::exchange(other.of_, nullptr)) {}
+    Source& operator=(Source&&) = delete;
+    Source(const Source&) = delete;
+    Source& operator=(const Source&) = delete;
+    ~Source() {
+      if (of_ != nullptr && --of_->sources_ == 0 && of_->quitting_) of_->loop_.post([of = of_] { of->quit_loops(); });
+    }
+
+   private:
+    Front* of_;
+  };
+
   // Closes the socket when accepting ends: nobody may get into the queue of a worker that is leaving.
-  async::Task<void> accept_on(std::size_t endpoint, Fd listener) {
+  async::Task<void> accept_on(std::size_t endpoint, Fd listener, Source) {
     const auto take = [this, endpoint](Fd socket, const net::Address& peer) {
       if (auto slot = shared_.slots.admit()) {
         deal({endpoint, std::move(socket), peer, std::move(*slot)});
       } else if (waiting_for_room_ < most_waiting_for_room) {
-        loop_.spawn(wait_for_room(endpoint, std::move(socket), peer), &accepting_);
+        loop_.spawn(wait_for_room(endpoint, std::move(socket), peer, Source(*this)));
       } else {
         turn_away();
       }
@@ -75,7 +93,7 @@ class Front {
 
   // ngx_get_connection, ngx_drain_connections: connections that wait for a request give their places to new ones. Where
   // all are busy, the new one is closed.
-  async::Task<void> wait_for_room(std::size_t endpoint, Fd socket, net::Address peer) {
+  async::Task<void> wait_for_room(std::size_t endpoint, Fd socket, net::Address peer, Source) {
     ++waiting_for_room_;
     for (auto waited = 0ms; waited < longest_wait_for_room; waited += look_for_room_every) {
       complain(observe::Level::Warn, reusing_told_, " worker_connections are not enough, reusing connections");
@@ -129,7 +147,11 @@ class Front {
     for (const auto& serving : serving_) serving->renew_tls(hosts);
   }
   void quit() {
+    quitting_ = true;
     accepting_.cancel();
+    if (sources_ == 0) quit_loops();
+  }
+  void quit_loops() {
     for (const auto& serving : serving_) serving->quit();
     await_end();
   }
@@ -164,6 +186,8 @@ class Front {
   std::size_t waiting_for_room_ = 0;
   std::chrono::steady_clock::time_point reusing_told_;
   std::chrono::steady_clock::time_point shortage_told_;
+  std::size_t sources_ = 0;
+  bool quitting_ = false;
   bool ended_ = false;
   std::future<void> joiner_;
 };
