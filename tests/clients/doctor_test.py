@@ -56,12 +56,12 @@ def free_port():
 
 
 @contextlib.contextmanager
-def served(program, root, auth="", kill=False):
+def served(program, root, auth="", tls="", kill=False):
     """A registry on that volume, by either program; its port."""
     port = free_port()
     config = work / f"{port}.yml"
     config.write_text(f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {root}}}, delete: {{enabled: true}}}}\n"
-                      f"http: {{addr: '127.0.0.1:{port}', secret: tests}}\n{auth}")
+                      f"http: {{addr: '127.0.0.1:{port}', secret: tests{tls}}}\n{auth}")
     command = ["docker-registry", "serve"] if program == "docker-registry" else [CAISSON, "registry", "serve"]
     log = work / f"{port}.log"
     with open(log, "wb") as out:
@@ -267,7 +267,11 @@ def clean_volumes():
         expect("verdict", ("clean", [], []), (report["verdict"], report["images"], report["findings"]))
         expect("counts", (2, 2, 6, 10, 16), tuple(report["counts"][key] for key in
                                                   ("repositories", "tags", "manifests", "layers", "contents")))
-        expect("the text's end", "Nothing is damaged.", run(CAISSON, "registry", "verify", f"--root={root}").splitlines()[-1])
+        config = work / "verify.yml"
+        config.write_text(f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {root}}}}}\n")
+        for called in (["--quick", f"--root={root}"], [config]):
+            text = run(CAISSON, "registry", "verify", *called)
+            expect("the text's end", "Nothing is damaged.", text.splitlines()[-1])
     return volumes["docker-registry"]
 
 
@@ -305,6 +309,10 @@ def passwords_and_redirects(healthy, basic, tokens):
     wrong = dict(os.environ, CAISSON_FROM_PASSWORD="wrong")
     text = run(CAISSON, "registry", "verify", "--root", volume.root, "--repair", *basic, status=1, env=wrong)
     if "does not let this user in" not in text:
+        raise AssertionError(text)
+    stranger = [part for part in basic if part != "--from-ca" and part != work / "certs/ca.crt"]
+    text = run(CAISSON, "registry", "verify", "--root", volume.root, "--repair", *stranger, status=1, env=wrong)
+    if "certificate" not in text:
         raise AssertionError(text)
     expect("what the other host was told", [], Store.leaks)
     roles = {role for role, _, _ in Store.requests}
@@ -435,7 +443,7 @@ def while_pushing(healthy):
 def mistakes(healthy):
     proves("what cannot be done ends with 2 and says why")
     for options, why in [
-            (["--root", work / "nowhere"], "No such file"), (["--root", work], "cannot be verified"),
+            (["--root", work / "nowhere"], "No such file"), (["--root", work], "is no registry's volume"),
             (["--root", healthy, "--from", "http://u:secret@x"], "do not belong into the URL"),
             (["--root", healthy, "--rate", "fast"], "cannot read the size"), (["--nonsense"], "unknown option")]:
         text = run(CAISSON, "registry", "verify", *options, status=2)
@@ -450,10 +458,12 @@ def main():
     login = ("--from-user", USER, "--from-password-file", work / "password")
     healthy = clean_volumes()
     auth = f"auth: {{htpasswd: {{realm: r, path: {htpasswd}}}}}\n"
-    with served("docker-registry", healthy) as free, served("docker-registry", healthy, auth) as closed, \
+    run(HERE / "../../certs-example/make", work / "certs", "localhost")
+    tls = f", tls: {{certificate: {work}/certs/domain.crt, key: {work}/certs/domain.key}}"
+    with served("docker-registry", healthy) as free, served("docker-registry", healthy, auth, tls) as closed, \
             token_store(healthy) as store:
         source = ("--from", f"http://127.0.0.1:{free}")
-        basic = ("--from", f"http://127.0.0.1:{closed}", "--from-user", USER)
+        basic = ("--from", f"https://localhost:{closed}", "--from-ca", work / "certs/ca.crt", "--from-user", USER)
         tokens = ("--from", f"http://127.0.0.1:{store}", *login)
         cases(healthy, [source, (*basic, "--from-password-file", work / "password"), tokens])
         passwords_and_redirects(healthy, basic, tokens)

@@ -17,16 +17,15 @@ ContentState refused(const Error& error) {
 
 }  // namespace
 
-store::Key Contents::place_of(const store::Digest& digest) const {
+std::optional<store::Key> Contents::thrown(const store::Digest& digest) const {
   const store::Key place = store::Layout::blob_data(digest);
-  if (auto size = store_.driver().size(place); size.ok() || size.error().code != ErrorCode::NotFound) return place;
   const auto trash = store::trash_names(store_.driver());
-  if (!trash.ok()) return place;
+  if (!trash.ok()) return std::nullopt;
   for (const store::TrashName& name : std::views::reverse(trash.value())) {
-    store::Key thrown = store::Layout::in_trash(name, place);
-    if (store_.driver().size(thrown).ok()) return thrown;
+    store::Key key = store::Layout::in_trash(name, place);
+    if (store_.driver().size(key).ok()) return key;
   }
-  return place;
+  return std::nullopt;
 }
 
 ContentState Contents::compute(const store::Digest& digest, const store::Key& place) {
@@ -57,7 +56,10 @@ ContentState Contents::compute(const store::Digest& digest, const store::Key& pl
 }
 
 ContentState Contents::examine(const store::Digest& digest) {
-  ContentState state = compute(digest, place_of(digest));
+  ContentState state = compute(digest, store::Layout::blob_data(digest));
+  if (state.fault == Fault::Missing) {
+    if (const auto key = thrown(digest)) state = compute(digest, *key);
+  }
   const std::lock_guard lock(mutex_);
   if (!state.fault || *state.fault == Fault::Missing) {
     faulty_.erase(digest.str());
@@ -73,12 +75,15 @@ ContentState Contents::state(const store::Digest& digest) {
     const std::lock_guard lock(mutex_);
     if (const auto found = faulty_.find(digest.str()); found != faulty_.end()) known = found->second;
   }
-  const store::Key place = place_of(digest);
+  const store::Key place = store::Layout::blob_data(digest);
   if (known) {
     auto changed = store_.driver().changed(place);
     return changed.ok() && changed.value() == known->changed ? *known : examine(digest);
   }
   auto size = store_.driver().size(place);
+  if (!size.ok() && size.error().code == ErrorCode::NotFound) {
+    if (const auto key = thrown(digest)) size = store_.driver().size(*key);
+  }
   if (!size.ok()) return refused(size.error());
   ContentState state{{}, {}, size.value(), {}};
   if (state.size == 0 && !digest.is_of_nothing()) state.fault = Fault::Empty;
@@ -86,8 +91,10 @@ ContentState Contents::state(const store::Digest& digest) {
 }
 
 std::optional<std::string> Contents::manifest(const store::Digest& digest, ContentState& state) {
-  const store::Key place = place_of(digest);
-  auto bytes = store_.driver().get(place, store::kLargestManifest);
+  auto bytes = store_.driver().get(store::Layout::blob_data(digest), store::kLargestManifest);
+  if (!bytes.ok() && bytes.error().code == ErrorCode::NotFound) {
+    if (const auto key = thrown(digest)) bytes = store_.driver().get(*key, store::kLargestManifest);
+  }
   if (!bytes.ok()) {
     state = bytes.error().code == ErrorCode::TooLarge ? ContentState{Fault::NotAManifest, "it is too large", 0, {}}
                                                       : refused(bytes.error());

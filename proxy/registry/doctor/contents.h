@@ -43,8 +43,8 @@ class Contents {
   ContentState compute(const store::Digest& digest, const store::Key& place);
 
  private:
-  // Where it is: its place, or the trash, out of which whoever asks for it gets it back.
-  store::Key place_of(const store::Digest& digest) const;
+  // In the trash, out of which whoever asks for it gets it back.
+  std::optional<store::Key> thrown(const store::Digest& digest) const;
 
   store::Store& store_;
   Throttle& throttle_;

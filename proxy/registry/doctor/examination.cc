@@ -33,7 +33,11 @@ Examination::Examination(store::Store& store, ExaminationOptions options)
 }
 
 Result<Diagnosis> Examination::all(const OnProgress& on_progress, const std::stop_token& stop) {
-  if (auto base = store_.driver().folders(store::Layout::base()); !base.ok()) return std::move(base).error();
+  if (auto base = store_.driver().folders(store::Layout::base()); !base.ok()) {
+    if (base.error().code != ErrorCode::NotFound) return std::move(base).error();
+    return Error{ErrorCode::NotFound,
+                 "it is no registry's volume, or an empty one: there is no docker/registry/v2 in it"};
+  }
   if (options_.digests) {
     if (auto done = compute_digests(on_progress, stop); !done.ok()) return std::move(done).error();
   }

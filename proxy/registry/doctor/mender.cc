@@ -4,7 +4,7 @@
 #include <array>
 
 #include "base/text.h"
-#include "registry/doctor/repository_check.h"
+#include "registry/doctor/tag_history.h"
 
 namespace caisson::registry::doctor {
 namespace {

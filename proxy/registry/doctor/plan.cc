@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "registry/doctor/repository_check.h"
+#include "registry/doctor/tag_history.h"
 
 namespace caisson::registry::doctor {
 namespace {

@@ -25,9 +25,7 @@ struct CheckRules {
   store::Time abandoned_before = {};
 };
 
-// Every digest that the tag ever had, as the folders of its history say.
-std::vector<store::Digest> tag_history(const store::Store& store, const store::RepositoryName& name,
-                                       const store::Tag& tag);
+Fault fault_of(store::LinkLook::State state) noexcept;
 
 class RepositoryCheck {
  public:

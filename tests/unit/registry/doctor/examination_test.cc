@@ -178,6 +178,17 @@ TEST_CASE_FIXTURE(Volume, "links of layers that a collection swept hurt nobody a
   CHECK(examine().counts.dangling_layers == 1);
 }
 
+TEST_CASE_FIXTURE(Volume, "what collection has thrown away and still is linked is not missed: a pull brings it back") {
+  const auto image = push_image("a", {"x"}, "v1");
+  const auto trash = store::TrashName::generate(store::Time::clock::now());
+  for (const auto& digest : {image, sha256("x")}) {
+    const store::Key place = store::Layout::blob_data(digest);
+    REQUIRE(store().driver().move(place, store::Layout::in_trash(trash, place)).ok());
+  }
+  CHECK(examine().findings.empty());
+  CHECK(store().repository(store::repository("a")).manifest(image).ok());
+}
+
 TEST_CASE_FIXTURE(Volume, "in a pull-through cache what is not there is not missed, what is wrong is") {
   push_image("a", {"x", "y"}, "v1");
   std::ofstream(scratch().path() / "scheduler-state.json") << "{}";

@@ -84,7 +84,7 @@ TEST_CASE_FIXTURE(Patient, "a volume that is whole ends with 0 and is not touche
 
 TEST_CASE_FIXTURE(Patient, "a root that is no volume ends with 2") {
   CHECK(run(false) == 2);
-  CHECK(report.find("cannot be verified") != std::string::npos);
+  CHECK(report.find("is no registry's volume") != std::string::npos);
 }
 
 TEST_CASE_FIXTURE(Patient, "without --repair nothing changes, and what it would do is told") {
@@ -241,9 +241,13 @@ TEST_CASE_FIXTURE(Patient, "dead uploads go, and none that somebody has open") {
   const std::string open_folder = below_v2(store::Layout::upload(store::repository("a"), open.value().id()));
   const std::string left_folder = below_v2(store::Layout::upload(store::repository("a"), left.value().id()));
   REQUIRE(left.value().park().ok());
-  for (const std::string& folder : {open_folder, left_folder}) write(folder + "/startedat", "2020-01-01T00:00:00Z");
+  const std::string half = below_v2(store::Layout::upload(
+      store::repository("a"), store::UploadId::parse("01234567-89ab-4def-8123-456789abcdef").value()));
+  for (const std::string& folder : {open_folder, left_folder, half})
+    write(folder + "/startedat", "2020-01-01T00:00:00Z");
   CHECK(repair() == 0);
   CHECK(scratch().has(open_folder));
+  CHECK_FALSE(scratch().has(half));
   CHECK_FALSE(scratch().has(left_folder + "/data"));
 }
 
