@@ -22,8 +22,10 @@ class HookedDriver final : public Driver {
 
   Result<std::string> get(const Key& key, std::size_t limit) const override { return driver_->get(key, limit); }
   Result<void> put(const Key& key, std::string_view bytes) override { return driver_->put(key, bytes); }
+  Result<bool> remove_if(const Key& key, std::string_view bytes) override { return driver_->remove_if(key, bytes); }
   Result<void> remove(std::span<const Key> folders) override { return driver_->remove(folders); }
   Result<Names> folders(const Key& folder) const override { return driver_->folders(folder); }
+  Result<Rights> rights(const Key& key) const override { return driver_->rights(key); }
   Result<std::uint64_t> size(const Key& key) const override { return driver_->size(key); }
   Result<std::unique_ptr<Content>> open(const Key& key) const override { return driver_->open(key); }
   Result<void> renew_lease(const Key& key, std::chrono::milliseconds age) override {
