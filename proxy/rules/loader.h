@@ -50,7 +50,7 @@ struct Services {
   async::BlockingPool* names = nullptr;   // name resolution
   const observe::ConnectionCounts* connections = nullptr;
   observe::ConnectionSlots* slots = nullptr;  // connections to backends are counted there
-  const SharedMemories* memories = nullptr;  // what outlives a reload; null: nothing does
+  const SharedMemories* memories = nullptr;   // what outlives a reload; null: nothing does
   observe::LogFiles* logs = nullptr;          // the open logs; null: log directives are checked only
   observe::Metrics* metrics = nullptr;        // what Prometheus gets to read
 };
