@@ -18,12 +18,6 @@ namespace {
 // Blobs that go while others are kept out: some milliseconds' worth.
 constexpr std::size_t kAtOnce = 32;
 
-Result<store::Names> names_in(const store::Driver& driver, const store::Key& folder) {
-  auto names = driver.folders(folder);
-  if (names.ok() || names.error().code != ErrorCode::NotFound) return names;
-  return std::make_shared<const std::vector<std::string>>();
-}
-
 bool is_two_hex_digits(std::string_view text) {
   return text.size() == 2 && text::hex_value(text[0]) >= 0 && text::hex_value(text[1]) >= 0;
 }
@@ -32,7 +26,7 @@ bool is_two_hex_digits(std::string_view text) {
 
 Result<void> BlobSweep::find() {
   for (const Algorithm algorithm : {Algorithm::Sha256, Algorithm::Sha512}) {
-    auto parts = names_in(store_.driver(), Layout::blobs(algorithm));
+    auto parts = store::folders_if_any(store_.driver(), Layout::blobs(algorithm));
     if (!parts.ok()) return std::move(parts).error();
     for (const std::string& first_two : *parts.value()) {
       if (!is_two_hex_digits(first_two)) continue;
@@ -43,7 +37,7 @@ Result<void> BlobSweep::find() {
 }
 
 Result<void> BlobSweep::find_in(Algorithm algorithm, const std::string& first_two) {
-  auto names = names_in(store_.driver(), Layout::blobs(algorithm, first_two));
+  auto names = store::folders_if_any(store_.driver(), Layout::blobs(algorithm, first_two));
   if (!names.ok()) return std::move(names).error();
   for (const std::string& hex : *names.value()) {
     auto digest = Digest::parse(std::string(to_string(algorithm)) + ':' + hex);
@@ -79,7 +73,7 @@ Result<void> BlobSweep::find_links() {
   auto walked = store::each_repository(store_.driver(), [this](const RepositoryName& repository) -> Result<void> {
     repositories_.push_back(repository);
     for (const Algorithm algorithm : {Algorithm::Sha256, Algorithm::Sha512}) {
-      auto names = names_in(store_.driver(), Layout::layers(repository, algorithm));
+      auto names = store::folders_if_any(store_.driver(), Layout::layers(repository, algorithm));
       if (!names.ok()) return std::move(names).error();
       for (const std::string& hex : *names.value()) {
         auto name = Digest::parse(std::string(to_string(algorithm)) + ':' + hex);

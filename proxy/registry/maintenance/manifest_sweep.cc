@@ -4,6 +4,8 @@
 #include <array>
 #include <span>
 
+#include "registry/store/repositories.h"
+
 namespace caisson::registry::maintenance {
 
 using store::Algorithm;
@@ -74,18 +76,13 @@ Result<std::vector<std::pair<PackedDigest, store::Key>>> ManifestSweep::entries_
   for (const Group& group : doomed.revisions) {
     for (const PackedDigest& one : group) wanted.insert(one);
   }
-  const auto folders = [this](const store::Key& folder) -> Result<store::Names> {
-    auto names = store_.driver().folders(folder);
-    if (names.ok() || names.error().code != ErrorCode::NotFound) return names;
-    return std::make_shared<const std::vector<std::string>>();
-  };
-  auto tags = folders(Layout::tags(doomed.repository));
+  auto tags = store::folders_if_any(store_.driver(), Layout::tags(doomed.repository));
   if (!tags.ok()) return std::move(tags).error();
   for (const std::string& text : *tags.value()) {
     auto tag = store::Tag::parse(text);
     if (!tag.ok()) continue;
     for (const Algorithm algorithm : {Algorithm::Sha256, Algorithm::Sha512}) {
-      auto names = folders(Layout::tag_index(doomed.repository, tag.value(), algorithm));
+      auto names = store::folders_if_any(store_.driver(), Layout::tag_index(doomed.repository, tag.value(), algorithm));
       if (!names.ok()) return std::move(names).error();
       for (const std::string& hex : *names.value()) {
         auto digest = Digest::parse(std::string(to_string(algorithm)) + ':' + hex);

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "registry/manifest/manifest.h"
+#include "registry/store/repositories.h"
 
 namespace caisson::registry::maintenance {
 
@@ -12,17 +13,6 @@ using store::Algorithm;
 using store::Digest;
 using store::Layout;
 using store::RepositoryName;
-
-namespace {
-
-// The names in a folder; none when it is not there.
-Result<store::Names> names_in(const store::Driver& driver, const store::Key& folder) {
-  auto names = driver.folders(folder);
-  if (names.ok() || names.error().code != ErrorCode::NotFound) return names;
-  return std::make_shared<const std::vector<std::string>>();
-}
-
-}  // namespace
 
 Result<void> Marker::visit(const RepositoryName& name) {
   if (!pace_.take()) return {};
@@ -58,7 +48,7 @@ Result<void> Marker::visit(const RepositoryName& name) {
 // Clears `complete` when there is a tag that cannot be read.
 Result<std::vector<TagState>> Marker::tags_of(const store::Repository& repository, bool& complete) const {
   std::vector<TagState> tags;
-  auto names = names_in(store_.driver(), Layout::tags(repository.name()));
+  auto names = store::folders_if_any(store_.driver(), Layout::tags(repository.name()));
   if (!names.ok()) return std::move(names).error();
   for (const std::string& text : *names.value()) {
     auto tag = store::Tag::parse(text);
@@ -185,7 +175,7 @@ Result<void> Marker::keep(const RepositoryName& name, const std::vector<PackedDi
 // Spares all blobs that the repository linked since then.
 Result<void> Marker::spare_links(const RepositoryName& repository, store::Time since) {
   for (const Algorithm algorithm : {Algorithm::Sha256, Algorithm::Sha512}) {
-    auto names = names_in(store_.driver(), Layout::layers(repository, algorithm));
+    auto names = store::folders_if_any(store_.driver(), Layout::layers(repository, algorithm));
     if (!names.ok()) return std::move(names).error();
     for (const std::string& hex : *names.value()) {
       auto digest = Digest::parse(std::string(to_string(algorithm)) + ':' + hex);
@@ -203,7 +193,7 @@ Result<void> Marker::spare_links(const RepositoryName& repository, store::Time s
 }
 
 Result<void> Marker::spare_what_uploads_wait_for(const RepositoryName& repository) {
-  auto names = names_in(store_.driver(), Layout::uploads(repository));
+  auto names = store::folders_if_any(store_.driver(), Layout::uploads(repository));
   if (!names.ok()) return std::move(names).error();
   auto oldest = store::Time::max();
   for (const std::string& text : *names.value()) {

@@ -80,9 +80,7 @@ class Tour {
   }
 
   Result<store::Names> names_in(const store::Key& folder) {
-    auto names = driver_.folders(Layout::in_trash(time_, folder));
-    if (names.ok() || names.error().code != ErrorCode::NotFound) return names;
-    return std::make_shared<const std::vector<std::string>>();
+    return store::folders_if_any(driver_, Layout::in_trash(time_, folder));
   }
 
   template <class Visit>

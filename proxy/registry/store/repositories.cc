@@ -16,8 +16,7 @@ class Walk {
  private:
   // Visits what is below the folder of the path `prefix`.
   Result<void> descend(const std::string& prefix, const Key& folder) {
-    auto names = driver_.folders(trash_ ? Layout::in_trash(*trash_, folder) : folder);
-    if (!names.ok() && names.error().code == ErrorCode::NotFound) return {};
+    auto names = folders_if_any(driver_, trash_ ? Layout::in_trash(*trash_, folder) : folder);
     if (!names.ok()) return std::move(names).error();
     const auto has = [&](std::string_view name) {
       return std::binary_search(names.value()->begin(), names.value()->end(), name);
@@ -40,6 +39,12 @@ class Walk {
 };
 
 }  // namespace
+
+Result<Names> folders_if_any(const Driver& driver, const Key& folder) {
+  auto names = driver.folders(folder);
+  if (names.ok() || names.error().code != ErrorCode::NotFound) return names;
+  return std::make_shared<const std::vector<std::string>>();
+}
 
 Result<void> each_repository(const Driver& driver, const std::function<Result<void>(const RepositoryName&)>& visit,
                              const std::optional<TrashName>& trash) {

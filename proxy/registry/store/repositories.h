@@ -1,4 +1,4 @@
-// A walk through all repositories, for those who look after a store.
+// Walks through folders, for those who look after a store.
 #pragma once
 
 #include <functional>
@@ -15,5 +15,8 @@ namespace caisson::registry::store {
 // through those that were thrown then.
 Result<void> each_repository(const Driver& driver, const std::function<Result<void>(const RepositoryName&)>& visit,
                              const std::optional<TrashName>& trash = {});
+
+// The folders in a folder; none when it is not there.
+Result<Names> folders_if_any(const Driver& driver, const Key& folder);
 
 }  // namespace caisson::registry::store
