@@ -114,6 +114,7 @@ TEST_CASE_FIXTURE(Yard, "an untagged manifest that was pushed or asked for withi
     }
   }
   CHECK(collect().removed_manifests == 0);
+  CHECK(lines.back() == "7 blobs marked, 0 blobs and 0 manifests eligible for deletion");
   CHECK(whole("app", asked_for, "asked for"));
   CHECK(whole("app", child, "child"));
   CHECK(stored(parent));

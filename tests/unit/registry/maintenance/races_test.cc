@@ -94,6 +94,22 @@ TEST_CASE_FIXTURE(Race, "a manifest that somebody asks for while others go is ke
   CHECK(store.repository(repository("app")).manifest(parent).ok());
 }
 
+TEST_CASE_FIXTURE(Race, "a tag that was pushed again since retention chose it stays") {
+  rules.retention.push_back({[](const std::string&) { return true; }, 0});
+  push_image("app", "first", {"first", "second"});
+  age();
+  bool pushed = false;
+  auto done = collect_with([&](const std::string& path, int) {
+    if (pushed || !path.ends_with("/tags/first")) return;
+    pushed = true;
+    const store::Key link = store::Layout::tag_current_link(repository("app"), tag("second"));
+    CHECK(store.driver().renew_lease(link, 0ms).ok());
+  });
+  REQUIRE(pushed);
+  CHECK(done.value().removed_tags == 1);
+  CHECK(store.repository(repository("app")).tagged(tag("second")).ok());
+}
+
 TEST_CASE_FIXTURE(Race, "a manifest that was linked anew since the marking stays") {
   rules.delete_untagged = true;
   const Digest first = push_image("app", "first");
