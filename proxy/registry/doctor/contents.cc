@@ -113,6 +113,7 @@ std::optional<std::string> Contents::manifest(const store::Digest& digest, Conte
 std::vector<store::Digest> Contents::faulty() const {
   std::vector<store::Digest> all;
   const std::lock_guard lock(mutex_);
+  all.reserve(faulty_.size());
   for (const auto& [text, state] : faulty_) all.push_back(store::Digest::parse(text).value());
   return all;
 }

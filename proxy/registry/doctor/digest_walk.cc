@@ -99,7 +99,7 @@ DigestWalk::Progress DigestWalk::progress() const {
   // Digests are spread evenly; those of the second algorithm are few.
   if (!done_) return now;
   const std::string first(done_->hex().substr(0, 4));
-  now.part = done_->algorithm() == store::Algorithm::Sha512 ? 1 : std::stoul(first, nullptr, 16) / 65536.0;
+  now.part = done_->algorithm() == store::Algorithm::Sha512 ? 1 : std::stoi(first, nullptr, 16) / 65536.0;
   return now;
 }
 

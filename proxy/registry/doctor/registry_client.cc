@@ -80,7 +80,7 @@ std::string RegistryClient::url_of(const store::RepositoryName& name, const std:
   return origin_ + "/v2/" + prefix_ + name.str() + '/' + rest;
 }
 
-Result<Transfer::Answer> RegistryClient::get(const store::RepositoryName& name, Transfer::Request request) {
+Result<Transfer::Answer> RegistryClient::get(const store::RepositoryName& name, const Transfer::Request& request) {
   auto answer = follow(request, authorizations_[name.str()]);
   if (answer.ok() && answer.value().status == 401) {
     auto authorization = answer_to(answer.value(), name);  // a token may have run out

@@ -40,7 +40,7 @@ class RegistryClient final : public OtherRegistry {
 
   std::string url_of(const store::RepositoryName& name, const std::string& rest) const;
   // The answer, which is a 200, after whatever it took to get it.
-  Result<Transfer::Answer> get(const store::RepositoryName& name, Transfer::Request request);
+  Result<Transfer::Answer> get(const store::RepositoryName& name, const Transfer::Request& request);
   Result<Transfer::Answer> follow(Transfer::Request request, const std::string& authorization);
   // What to send from now on to who asked like this.
   Result<std::string> answer_to(const Transfer::Answer& refusal, const store::RepositoryName& name);
