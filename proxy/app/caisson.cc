@@ -56,9 +56,10 @@ std::uint64_t connections_of(const gateway::ProcessSettings& process, Invocation
   return process.worker_connections.value_or(default_connections) * loops_of(process);
 }
 
-// How many connections fit into so many descriptors: some are left for files, without which nobody is served.
+// How many connections fit into so many descriptors: some are left for files, without which nobody is served, and each
+// client may need a second one for the backend, which it connects to after it was let in.
 std::uint64_t connections_in(std::uint64_t descriptors) {
-  return descriptors - std::min(descriptors / 2, descriptors / 4 + 32);
+  return (descriptors - std::min(descriptors / 2, descriptors / 4 + 32)) / 2;
 }
 
 // worker_rlimit_nofile, or what the connections need as far as it may be had; none: as it is.

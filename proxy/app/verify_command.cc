@@ -13,8 +13,9 @@
 #include <string_view>
 #include <thread>
 
-#include "app/invocation.h"
+#include "app/registry_command.h"
 #include "app/rights.h"
+#include "app/store_choice.h"
 #include "base/text.h"
 #include "registry/doctor/registry_client.h"
 #include "registry/doctor/verify.h"
@@ -169,35 +170,12 @@ Result<Options> parse(std::span<const char* const> given) {
   return options;
 }
 
-// The folder that a `registry` line names, however deep.
-std::string find_root(const std::vector<config::Directive>& directives) {
-  for (const config::Directive& directive : directives) {
-    if (directive.name == "registry" && directive.args.size() == 1) return directive.args[0];
-    if (std::string found = find_root(directive.block); !found.empty()) return found;
-  }
-  return {};
-}
-
-// The volume that registry:2's configuration names.
+// The volume that the configuration names, of whichever face.
 Result<std::string> configured_root(const std::string& config, char** environment) {
-  Invocation invocation;
-  invocation.face = Invocation::Face::Registry;
-  std::error_code ignored;
-  invocation.prefix = std::filesystem::current_path(ignored).string() + '/';
-  invocation.conf = config;
-  constexpr std::string_view named = "REGISTRY_CONFIGURATION_PATH=";
-  for (char** at = environment; at != nullptr && *at != nullptr; ++at) {
-    const std::string_view variable = *at;
-    if (variable.starts_with(named) && config.empty()) invocation.conf = variable.substr(named.size());
-    if (variable.starts_with("REGISTRY_")) invocation.environment.emplace_back(variable);
-  }
-  if (!invocation.conf.empty()) invocation.conf = invocation.from_prefix(invocation.conf);
-  config::FileSource disk;
-  const config::Parsed parsed = read_configuration(invocation, disk);
-  if (!parsed.errors.empty()) return Error(parsed.errors.front());
-  const std::string root = find_root(parsed.directives);
-  if (root.empty()) return Error{ErrorCode::BadConfig, "the configuration names no folder to store in"};
-  return invocation.from_prefix(root);
+  auto stores = stores_of(invocation_for(config, environment));
+  if (!stores.ok()) return std::move(stores).error();
+  if (stores.value().size() == 1) return stores.value().front().root;
+  return Error{ErrorCode::BadConfig, "the configuration has more than one registry; --root says which"};
 }
 
 Result<std::string> read_file(const std::string& path) {

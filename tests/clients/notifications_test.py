@@ -92,6 +92,14 @@ def expect(what, condition):
     print("- " + what)
 
 
+def eventually(what, condition):
+    for _ in range(600):
+        if condition():
+            break
+        time.sleep(0.05)
+    expect(what, condition())
+
+
 def start(work, name, receiver, more="", port=None, environment=None):
     port, debug = port or free_port(), free_port()
     data = os.path.join(work, name + "-data")
@@ -213,6 +221,9 @@ def same_events(work):
             seen[name] = order(comparable(receiver.events))
             path, headers = receiver.requests[0]
             seen[name + " sent"] = (path, headers["Content-Type"], headers["X-Mine"])
+            if name == "caisson":
+                eventually("all is delivered",
+                           lambda: metrics(server)['registry_notifications_pending_total{endpoint="mine"}'] == 0)
         finally:
             server.stop()
             receiver.close()

@@ -183,6 +183,18 @@ run_block try-it host "$images;$typed_in" <<<"$(sed -n 's/^ *Password *\([^ ]*\)
 expect_contains "docker's answer" "latest: digest: sha256:" "$output"
 stop run INT
 
+proves "garbage is collected and brought back, and a volume is looked through, as README has it"
+on host mkdir -p /etc/nginx /etc/docker/registry
+printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\n' "$work/run-data" |
+  on host tee /etc/docker/registry/config.yml >/dev/null
+rm -r "$work/run-data/docker/registry/v2/repositories/test-image/_manifests/tags/latest"
+run_block collect host 's/--delete-untagged/& --grace 0s/' # what was pushed within the hour would stay
+expect_contains "the command's output" "manifest eligible for deletion" "$output"
+run_block trash host "s|/data|$work/run-data|;s|guide/app:v1|test-image|"
+expect_contains "the command's output" "test-image" "$output"
+run_block verify host
+run_block repair host "s|DIR|$work/run-data|"
+
 # serves_then_ends PORT: behind a command that would run for ever, waits until it answers, and ends it in order.
 cat >"$work/bin/serves_then_ends" <<'SH'
 #!/bin/bash
@@ -196,7 +208,6 @@ proves "without a container in nginx's place and in registry:2's"
 gate_ports=8081
 registry_port=8082
 use_example 1-plain.conf
-on host mkdir -p /etc/nginx /etc/docker/registry
 on host cp "$work/nginx.conf" /etc/nginx/nginx.conf
 printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: ":8082"}\n' "$work/more-data" |
   on host tee /etc/docker/registry/config.yml >/dev/null

@@ -68,7 +68,7 @@ class Server:
             if self.pid(file):
                 os.kill(self.pid(file), signal.SIGTERM)
         eventually(lambda: not running(self.master))
-        shutil.rmtree(self.work)
+        shutil.rmtree(self.work, ignore_errors=True)  # what ends may still be removing its pid file
 
 
 def running(pid):

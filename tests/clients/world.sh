@@ -76,7 +76,9 @@ start_machine() {
   ip addr add "10.88.$machine_count.1/24" dev "to-$machine_count"
   ip link set "to-$machine_count" up
   nsenter --target "$pid" --net sh -c "ip addr add 10.88.$machine_count.2/24 dev eth0 && ip link set eth0 up"
-  on "$name" sh -c "echo 10.88.$machine_count.1 $domain >>/etc/hosts"
+  # before it begins: Go's programs read the file once, and believe it for some seconds
+  on "$name" sh -c "{ grep -v $domain /etc/hosts; echo ${domain_address:-10.88.$machine_count.1} $domain; } >/run/hosts
+    cat /run/hosts >/etc/hosts"
   echo >"$folder/go"
 }
 

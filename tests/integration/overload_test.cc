@@ -190,6 +190,7 @@ TEST_CASE("with few descriptors clients are turned away before files and backend
   flood.clear();
   CHECK(eventually([&] { return get(port) == "ok"; }));
   CHECK(small.server.worker() == worker);
+  CAPTURE(small.server.log());
   CHECK(small.server.log().find("Too many open files") == std::string::npos);
 }
 

@@ -5,14 +5,16 @@
 namespace caisson::registry::maintenance {
 
 Result<std::unique_ptr<store::Hold>> Bin::keep_others_out() {
-  // Trying again, instead of waiting for it: whoever puts a manifest shares the lock over several syncs, and is not to
-  // find a queue behind somebody who waits.
+  // Trying again, at first, instead of waiting for it: whoever puts a manifest shares the lock over several syncs, and
+  // is not to find a queue behind somebody who waits. Where they never leave a gap there is no other way.
   constexpr std::chrono::microseconds kBetween{500};
-  for (;;) {
+  constexpr int kMostTries = 2000;
+  for (int i = 0; i < kMostTries; ++i) {
     auto held = driver_.try_hold(store::Layout::content_lock());
     if (held.ok() || held.error().code != ErrorCode::Conflict) return held;
     if (!pace_.wait(kBetween)) return std::unique_ptr<store::Hold>();
   }
+  return driver_.hold(store::Layout::content_lock(), store::Sharing::Alone);
 }
 
 Result<bool> Bin::throw_away(const store::Key& place) {

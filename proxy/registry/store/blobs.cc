@@ -21,8 +21,10 @@ Result<Digest> Repository::blob_target(const Digest& digest) const {
   return store_->read_link(Layout::layer_link(name_, digest));
 }
 
-Result<std::uint64_t> Repository::blob_size(const Digest& digest) const {
-  auto target = store_->leased_target(Layout::layer_link(name_, digest));
+Result<std::uint64_t> Repository::blob_size(const Digest& digest) const { return size_of_blob(digest, nullptr); }
+
+Result<std::uint64_t> Repository::size_of_blob(const Digest& digest, const Hold* content) const {
+  auto target = store_->leased_target(Layout::layer_link(name_, digest), content);
   if (!target.ok()) return std::move(target).error();
   auto size = store_->driver().size(Layout::blob_data(target.value()));
   if (!size.ok()) return size;

@@ -71,21 +71,24 @@ Result<Revisions> Repository::revisions() const {
   return all;
 }
 
-Result<bool> Repository::has_blob(const Digest& digest) const { return found(blob_size(digest)); }
+Result<bool> Repository::has_blob(const Digest& digest, const Hold& content) const {
+  return found(size_of_blob(digest, &content));
+}
 
-Result<bool> Repository::has_manifest(const Digest& digest) const {
-  auto target = store_->leased_target(Layout::revision_link(name_, digest));
+Result<bool> Repository::has_manifest(const Digest& digest, const Hold& content) const {
+  auto target = store_->leased_target(Layout::revision_link(name_, digest), &content);
   if (!target.ok()) return found(target);
   auto size = store_->driver().size(Layout::blob_data(target.value()));
   if (size.ok()) return size.value() > 0;
   return found(size);
 }
 
-Result<std::vector<Digest>> Repository::missing(const References& references) const {
+Result<std::vector<Digest>> Repository::missing(const References& references, const Hold& content) const {
+  using Has = Result<bool> (Repository::*)(const Digest&, const Hold&) const;
   std::vector<Digest> absent;
-  const auto check = [&](const std::vector<Digest>& digests, Result<bool> (Repository::*has)(const Digest&) const) {
+  const auto check = [&](const std::vector<Digest>& digests, Has has) {
     for (const Digest& digest : digests) {
-      auto present = (this->*has)(digest);
+      auto present = (this->*has)(digest, content);
       if (!present.ok()) return Result<void>(std::move(present).error());
       if (!present.value() && std::find(absent.begin(), absent.end(), digest) == absent.end()) {
         absent.push_back(digest);
@@ -95,7 +98,7 @@ Result<std::vector<Digest>> Repository::missing(const References& references) co
   };
   if (auto done = check(references.blobs, &Repository::has_blob); !done.ok()) return std::move(done).error();
   // Collection may have taken away what this manifest comes for, after a push that took very long.
-  std::erase_if(absent, [this](const Digest& digest) { return store_->bring_back_layer(name_, digest); });
+  std::erase_if(absent, [&](const Digest& digest) { return store_->bring_back_layer(name_, digest, content); });
   if (auto done = check(references.manifests, &Repository::has_manifest); !done.ok()) return std::move(done).error();
   return absent;
 }
@@ -106,7 +109,7 @@ Result<std::vector<Digest>> Repository::put_manifest(const Digest& digest, std::
   // What is found from here on stays until it is linked, also while collection runs.
   auto content = store_->driver().hold(Layout::content_lock(), Sharing::Shared);
   if (!content.ok()) return std::move(content).error();
-  auto absent = missing(references);
+  auto absent = missing(references, *content.value());
   if (!absent.ok() || !absent.value().empty()) return absent;
   if (auto put = store_->driver().put(Layout::blob_data(digest), bytes); !put.ok()) return std::move(put).error();
   auto held = store_->driver().hold(Layout::tags_lock(name_), Sharing::Shared);

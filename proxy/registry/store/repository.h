@@ -94,11 +94,13 @@ class Repository {
 
  private:
   Result<Digest> blob_target(const Digest& digest) const;
-  Result<bool> has_blob(const Digest& digest) const;
-  Result<bool> has_manifest(const Digest& digest) const;
+  Result<std::uint64_t> size_of_blob(const Digest& digest, const Hold* content) const;
+  // While the content lock is shared:
+  Result<bool> has_blob(const Digest& digest, const Hold& content) const;
+  Result<bool> has_manifest(const Digest& digest, const Hold& content) const;
+  Result<std::vector<Digest>> missing(const References& references, const Hold& content) const;
   // The tags that point at it now.
   Result<std::vector<Tag>> tags_of(const Digest& digest) const;
-  Result<std::vector<Digest>> missing(const References& references) const;
 
   Store* store_;
   RepositoryName name_;

@@ -22,22 +22,26 @@ Result<void> Store::renew_lease(const Digest& target) const {
   return {};
 }
 
-Result<Digest> Store::leased_target(const Key& link) const {
+Result<Digest> Store::leased_target(const Key& link, const Hold* content) const {
   auto target = read_link(link);
   if (!target.ok()) return target;
   auto renewed = renew_lease(target.value());
   if (renewed.ok()) return target;
   if (renewed.error().code != ErrorCode::NotFound) return std::move(renewed).error();
-  return rescued_target(link);
+  return rescued_target(link, content);
 }
 
-Result<Digest> Store::rescued_target(const Key& link) const {
+Result<Digest> Store::rescued_target(const Key& link, const Hold* content) const {
   const Error absent{ErrorCode::NotFound, "what \"" + link.path() + "\" leads to is not there"};
   auto trash = trash_names(*driver_);
   if (!trash.ok() || trash.value().empty()) return absent;
   // Collection takes a blob and its links away while it has this lock alone: now it has taken both, or none.
-  auto held = driver_->hold(Layout::content_lock(), Sharing::Shared);
-  if (!held.ok()) return absent;
+  std::unique_ptr<Hold> taken;
+  if (content == nullptr) {
+    auto held = driver_->hold(Layout::content_lock(), Sharing::Shared);
+    if (!held.ok()) return absent;
+    taken = std::move(held).value();
+  }
   auto target = read_link(link);
   if (!target.ok()) return target;
   if (renew_lease(target.value()).ok()) return target;
@@ -49,11 +53,10 @@ Result<Digest> Store::rescued_target(const Key& link) const {
   return target;
 }
 
-// REQUIRES: the content lock is shared.
-bool Store::bring_back_layer(const RepositoryName& repository, const Digest& blob) const {
+bool Store::bring_back_layer(const RepositoryName& repository, const Digest& blob, const Hold& content) const {
   auto link = bring_back(*driver_, Layout::layer(repository, blob));
   const bool stands = link.ok() || link.error().code == ErrorCode::Conflict;
-  return stands && leased_target(Layout::layer_link(repository, blob)).ok();
+  return stands && leased_target(Layout::layer_link(repository, blob), &content).ok();
 }
 
 void Store::announce_leases() {

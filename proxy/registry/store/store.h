@@ -78,11 +78,12 @@ class Store {
 
   // Where a link leads to, before anybody is told that this is there: its lease is renewed, and when collection has
   // just taken it away although the link still stands it is brought back. NotFound when it is not there.
-  Result<Digest> leased_target(const Key& link) const;
+  // Bringing back takes a share of the content lock; who has one already says so by `content`.
+  Result<Digest> leased_target(const Key& link, const Hold* content = nullptr) const;
   // The same, for whoever has just found out that it is not at its place.
-  Result<Digest> rescued_target(const Key& link) const;
+  Result<Digest> rescued_target(const Key& link, const Hold* content = nullptr) const;
   // Brings the blob and its link in that repository back from the trash. Whether it did.
-  bool bring_back_layer(const RepositoryName& repository, const Digest& blob) const;
+  bool bring_back_layer(const RepositoryName& repository, const Digest& blob, const Hold& content) const;
 
   // Logs a fault of the stored data under this key, the first time that it is met.
   void report_once(const Key& key, std::string_view fault) const;

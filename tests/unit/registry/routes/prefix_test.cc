@@ -25,8 +25,7 @@ constexpr std::array kHttp{
     rules::DirectiveSpec{"http", rules::Main, 0, 0, rules::DirectiveSpec::Body::Required, read_http}};
 
 struct Loaded {
-  explicit Loaded(const std::string& block)
-      : source({{"/etc/test.conf", "http {\n" + block + "\n}\n"}}) {
+  explicit Loaded(const std::string& block) : source({{"/etc/test.conf", "http {\n" + block + "\n}\n"}}) {
     registry::describe_prefix(language);
     language.add_directives(kHttp);
     rules::Loader loader(language, source, {"/", "/etc/", "stderr"}, {});
