@@ -191,7 +191,7 @@ rm -r "$work/run-data/docker/registry/v2/repositories/test-image/_manifests/tags
 run_block collect host 's/--delete-untagged/& --grace 0s/' # what was pushed within the hour would stay
 expect_contains "the command's output" "manifest eligible for deletion" "$output"
 run_block trash host "s|/data|$work/run-data|;s|guide/app:v1|test-image|"
-expect_contains "the command's output" "test-image" "$output"
+expect_contains "the command's output" "restored, 0 left in the trash" "$output"
 run_block verify host
 run_block repair host "s|DIR|$work/run-data|"
 
