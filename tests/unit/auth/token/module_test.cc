@@ -64,12 +64,14 @@ class Site {
     std::string challenge;
     std::string user;
     bool limited = false;
+    std::string args;  // that the content handler gets
   };
-  Outcome ask(const std::string& path, const std::string& authorization = "") {
+  Outcome ask(const std::string& path, const std::string& authorization = "", const std::string& method = "GET") {
     REQUIRE_MESSAGE(loaded_.settings != nullptr, errors());
     http::RequestHead head;
-    head.method = "GET";
-    head.target.path = path;
+    head.method = method;
+    head.target.path = path.substr(0, path.find('?'));
+    if (path.size() > head.target.path.size()) head.target.args = path.substr(head.target.path.size() + 1);
     if (!authorization.empty()) head.headers.add("Authorization", authorization);
     http::EmptyBody body;
     NoResponse responder;
@@ -85,6 +87,7 @@ class Site {
     loop.run();
     outcome.user = exchange.user();
     outcome.limited = state.data<registry::RightsByRepository>().limited;
+    outcome.args = state.args;
     return outcome;
   }
 
@@ -148,6 +151,30 @@ TEST_CASE("whoever has the right is let in under the token's name, and is held t
   CHECK(out.user == "");
   CHECK(out.challenge ==
         R"(Bearer realm="https://auth/",service="service",scope="repository:b:pull",error="insufficient_scope")");
+}
+
+TEST_CASE("a mount from where the token may not pull is an upload, of whose source nobody behind the gate learns") {
+  Site site(complete + location);
+  const std::string pusher =
+      "Bearer " + good_token(R"(,"access":[{"type":"repository","name":"a","actions":["pull","push"]}])");
+  const auto mount = [&](const std::string& into, const std::string& args, const std::string& method = "POST") {
+    return site.ask("/v2/" + into + "/blobs/uploads/?" + args, pusher, method);
+  };
+  const Site::Outcome own = mount("a", "mount=sha256:0&from=a");
+  CHECK(own.kind == rules::AccessVerdict::Kind::Granted);
+  CHECK(own.args == "mount=sha256:0&from=a");
+  for (const char* const args : {"mount=sha256:0&from=b", "mount=sha256:0&from=a&from=b", "from=b;mount=sha256:0"}) {
+    CAPTURE(args);
+    const Site::Outcome closed = mount("a", args);
+    CHECK(closed.kind == rules::AccessVerdict::Kind::Granted);
+    CHECK(closed.args == "");
+  }
+  CHECK(mount("b", "mount=sha256:0&from=a").status == 401);
+  CHECK(mount("a", "mount=sha256:0&from=b", "GET").status == 401);
+  CHECK(site.ask("/v2/a/blobs/sha256:0?from=b", pusher).status == 401);
+  // Whoever has no token is told which one to get for the mount.
+  CHECK(site.ask("/v2/a/blobs/uploads/?mount=sha256:0&from=b", "", "POST").challenge.find("repository:b:pull") !=
+        std::string::npos);
 }
 
 TEST_CASE("paths are read behind the registry's prefix") {
