@@ -70,31 +70,44 @@ void append_labels(std::string& text, const Labels& labels, std::string_view le 
 }  // namespace
 
 void Exposition::family(std::string_view name, std::string_view type, std::string_view help) {
+  const auto known =
+      std::find_if(families_.begin(), families_.end(), [&](const Family& one) { return one.name == name; });
+  current_ = static_cast<std::size_t>(known - families_.begin());
+  if (known != families_.end()) return;
+  std::string& text = families_.emplace_back(Family{std::string(name), {}}).text;
   for (const auto& [word, rest] : {std::pair(std::string_view("# HELP "), help), {"# TYPE ", type}}) {
-    text_ += word;
-    text_ += name;
-    text_ += ' ';
-    text_ += rest;
-    text_ += '\n';
+    text += word;
+    text += name;
+    text += ' ';
+    text += rest;
+    text += '\n';
   }
 }
 
 void Exposition::sample(std::string_view name, const Labels& labels, double value) {
-  text_ += name;
-  append_labels(text_, labels);
-  text_ += ' ' + number_text(value) + '\n';
+  std::string& text = families_[current_].text;
+  text += name;
+  append_labels(text, labels);
+  text += ' ' + number_text(value) + '\n';
 }
 
 void Exposition::histogram(std::string_view name, const Labels& labels, const Histogram& values) {
   const std::string bucket = std::string(name) + "_bucket";
+  std::string& text = families_[current_].text;
   const auto bounds = values.bounds();
   for (std::size_t i = 0; i <= bounds.size(); ++i) {
-    text_ += bucket;
-    append_labels(text_, labels, i < bounds.size() ? number_text(bounds[i]) : "+Inf");
-    text_ += ' ' + number_text(static_cast<double>(values.up_to(i))) + '\n';
+    text += bucket;
+    append_labels(text, labels, i < bounds.size() ? number_text(bounds[i]) : "+Inf");
+    text += ' ' + number_text(static_cast<double>(values.up_to(i))) + '\n';
   }
   sample(std::string(name) + "_sum", labels, values.sum());
   sample(std::string(name) + "_count", labels, static_cast<double>(values.up_to(bounds.size())));
+}
+
+std::string Exposition::text() const {
+  std::string all;
+  for (const Family& family : families_) all += family.text;
+  return all;
 }
 
 std::string Metrics::write() const {

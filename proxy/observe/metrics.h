@@ -39,18 +39,26 @@ class Histogram {
 
 using Labels = std::vector<std::pair<std::string_view, std::string_view>>;
 
-// Writes families in the order in which they come.
+// Families in the order in which they first come. What several sources say of one stands in one place, as Prometheus
+// wants it.
 class Exposition {
  public:
+  // The samples that follow are its.
   void family(std::string_view name, std::string_view type, std::string_view help);
+  // REQUIRES: a family.
   void sample(std::string_view name, const Labels& labels, double value);
   // NAME_bucket, NAME_sum and NAME_count.
   void histogram(std::string_view name, const Labels& labels, const Histogram& values);
 
-  const std::string& text() const noexcept { return text_; }
+  std::string text() const;
 
  private:
-  std::string text_;
+  struct Family {
+    std::string name;
+    std::string text;
+  };
+  std::vector<Family> families_;
+  std::size_t current_ = 0;
 };
 
 // As Go writes a number, so that "le" labels are those that dashboards have always seen: 0.005, 524288, 1.048576e+06.

@@ -34,17 +34,34 @@ TEST_CASE("a histogram counts each value in its bucket and all above") {
 
 TEST_CASE("labels are escaped; without labels there are no braces") {
   Exposition to;
+  to.family("x", "gauge", "Some text.");
   to.sample("x", {{"a", "\"\\\n"}}, 1);
-  to.sample("y", {}, 0.25);
-  CHECK(to.text() == "x{a=\"\\\"\\\\\\n\"} 1\ny 0.25\n");
+  to.sample("x", {}, 0.25);
+  CHECK(to.text() == "# HELP x Some text.\n# TYPE x gauge\nx{a=\"\\\"\\\\\\n\"} 1\nx 0.25\n");
+}
+
+TEST_CASE("what two registries say of one family stands together, under one head") {
+  Exposition to;
+  for (const char* const source : {"first", "second"}) {
+    to.family("x", "gauge", "Some text.");
+    to.sample("x", {{"from", source}}, 1);
+    to.family("y", "gauge", "Some text.");
+    to.sample("y", {{"from", source}}, 2);
+  }
+  CHECK(to.text() ==
+        "# HELP x Some text.\n# TYPE x gauge\nx{from=\"first\"} 1\nx{from=\"second\"} 1\n"
+        "# HELP y Some text.\n# TYPE y gauge\ny{from=\"first\"} 2\ny{from=\"second\"} 2\n");
 }
 
 TEST_CASE("sources are written in the order in which they were added") {
   Metrics metrics;
   for (const char* const name : {"a", "b"}) {
-    metrics.add([name](Exposition& to) { to.sample(name, {}, 1); });
+    metrics.add([name](Exposition& to) {
+      to.family(name, "gauge", "Text.");
+      to.sample(name, {}, 1);
+    });
   }
-  CHECK(metrics.write() == "a 1\nb 1\n");
+  CHECK(metrics.write() == "# HELP a Text.\n# TYPE a gauge\na 1\n# HELP b Text.\n# TYPE b gauge\nb 1\n");
 }
 
 TEST_CASE("the process knows its memory, descriptors and start") {
