@@ -3,10 +3,11 @@
 
 The folder has 200,000 blobs that nobody needs, linked in 1,000 repositories, and 20,000 images that somebody does. Clients
 push images of one layer (upload, manifest) and pull them again, each request on a connection of its client's. Shown are
-the median and the 99th of 100 of their waiting times in milliseconds: without collection, with the gate's own at ten times its
-usual rate, and beside `caisson registry garbage-collect` at full speed.
+the median and the 99th of 100 of their waiting times in milliseconds: without collection, beside
+`caisson registry garbage-collect`, beside the same at full speed, and with --scheduled while the gate itself collects, which
+takes a quarter of an hour.
 
-usage: collection.py --gate PROGRAM [--folder FOLDER] [--share N] [--clients N] [--seconds N]
+usage: collection.py --gate PROGRAM [--folder FOLDER] [--share N] [--clients N] [--seconds N] [--scheduled]
 
 --folder names a place for the files (about 2 GB), --share a part of all these numbers, such as 0.1.
 """
@@ -130,6 +131,15 @@ def garbage_on(root: pathlib.Path) -> int:
     return sum(len(os.listdir(folder)) for folder in (root / "blobs/sha256").iterdir())
 
 
+def bring_back(program: str, top: pathlib.Path) -> None:
+    root = top / "data/docker/registry/v2"
+    subprocess.run([program, "registry", "trash", "restore", "all", "--root", str(top / "data")], check=True,
+                   stdout=subprocess.DEVNULL)
+    shutil.rmtree(root / "_trash")
+    make_old(root)
+    os.sync()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gate", required=True, help="the gate's program")
@@ -137,6 +147,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=1.0)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=30, help="of the measurement without collection")
+    parser.add_argument("--scheduled", action="store_true", help="measure the gate's own collection, too")
     options = parser.parse_args()
     program = str(pathlib.Path(options.gate).absolute())
     with contextlib.ExitStack() as stack:
@@ -155,28 +166,27 @@ def main() -> None:
         measure("without collection", server.port, options.clients, lambda: time.sleep(options.seconds))
         server.stop()
 
-        server = start(program, top, "registry_gc first=0 interval=24h rate=10000;")
-
         def until_collected() -> str:
             while "to the trash in" not in (top / "error.log").read_text() + (top / "notices.log").read_text():
                 time.sleep(0.1)
             return f"{len(list((root / '_trash').glob('*/blobs/*/*/*')))} blobs went"
 
-        measure("the gate collects, rate=10000", server.port, options.clients, until_collected)
-        server.stop()
+        if options.scheduled:
+            server = start(program, top, "registry_gc first=0 interval=24h;")
+            measure("the gate collects", server.port, options.clients, until_collected)
+            server.stop()
+            bring_back(program, top)
 
-        subprocess.run([program, "registry", "trash", "restore", "all", "--root", str(top / "data")], check=True,
-                       stdout=subprocess.DEVNULL)
-        shutil.rmtree(root / "_trash")
-        make_old(root)
         server = start(program, top, "")
 
-        def collect() -> str:
-            done = subprocess.run([program, "registry", "garbage-collect", "--root", str(top / "data")], check=True,
+        def collect(*rate: str) -> str:
+            done = subprocess.run([program, "registry", "garbage-collect", "--root", str(top / "data"), *rate], check=True,
                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
             return done.stderr.strip().splitlines()[-1].removeprefix("registry: ")
 
-        measure("garbage-collect beside it", server.port, options.clients, collect)
+        measure("garbage-collect", server.port, options.clients, collect)
+        bring_back(program, top)
+        measure("garbage-collect --rate 0", server.port, options.clients, lambda: collect("--rate", "0"))
         measure("without collection", server.port, options.clients, lambda: time.sleep(options.seconds))
         print(f"most memory of the gate: {server.most_memory()} MiB")
 

@@ -381,7 +381,8 @@ def loop(options: argparse.Namespace, folder: pathlib.Path) -> str:
     chance = random.Random(options.seed)
     layers = [chance.randbytes(chance.choice((10, 3000, 100_000))) for _ in range(60)]
     clients = [CollectingClient(number, options.seed, gate, known, layers) for number in range(options.clients)]
-    command = [options.gate, "registry", "garbage-collect", "--delete-untagged", "--root", str(folder / "data")]
+    command = [options.gate, "registry", "garbage-collect", "--delete-untagged", "--rate", "0", "--root",
+               str(folder / "data")]
     collector = None
 
     def collect_beside() -> Collector:
