@@ -172,6 +172,47 @@ T take(Result<T> result, std::vector<Error>& errors) {
   return T{};
 }
 
+struct Pools {
+  async::BlockingPool disk{std::max<std::size_t>(8, 4 * processors()), most_waiting_disk_jobs};
+  async::BlockingPool hashes{processors(), most_waiting_hashes};
+  async::BlockingPool names{2, most_waiting_names};
+};
+
+void check_at_start(rules::Loader::Loaded& loaded) {
+  for (const auto& check : loaded.settings->start_checks) {
+    if (Result<void> passed = check(); !passed.ok()) loaded.errors.push_back(std::move(passed).error());
+  }
+}
+
+// When the certificates end, for those who ask while new ones come into force.
+class CertificateTerms {
+ public:
+  void note(const gateway::VirtualHosts* hosts) {
+    const std::lock_guard lock(mutex_);
+    if (hosts != nullptr) all_ = certificate_terms(*hosts);
+  }
+  void write(observe::Exposition& to) {
+    const std::lock_guard lock(mutex_);
+    write_certificate_metrics(all_, to);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<CertificateTerm> all_;
+};
+
+// Files that a worker may not read any more have changed: users, keys of tokens and secrets take the place of the old.
+void hand_over(const config::Files& changed, const rules::Settings& settings) {
+  const auto& users = settings.root.get<auth::BasicAuthRuntime>().files;
+  for (const auto& [path, text] : changed) {
+    if (users && users->was_handed(path)) users->hand_over(path, text);
+    for (const auto& tokens : settings.root.get<auth::token::TokenVerifiers>().all) {
+      (void)tokens->hand_over(path, text);  // the master has tried the new text; what fails here changes nothing
+    }
+    settings.root.get<registry::notify::SecretFiles>().hand_over(path, text);
+  }
+}
+
 }  // namespace
 
 void describe_all(rules::Language& language) {
@@ -220,70 +261,45 @@ Product::Loaded Caisson::load(const Invocation& invocation, config::Source& file
 std::string Caisson::build_options() const { return configure_arguments(language_); }
 
 int Caisson::serve(Serving serving) {
-  async::BlockingPool disk(std::max<std::size_t>(8, 4 * processors()), most_waiting_disk_jobs);
-  async::BlockingPool hashes(processors(), most_waiting_hashes);
-  async::BlockingPool names(2, most_waiting_names);
+  Pools pools;
+  observe::ConnectionCounts connections;
+  observe::ConnectionSlots slots;
+  observe::Metrics metrics;
   rules::Services services;
-  services.disk = &disk;
-  services.hashes = &hashes;
-  services.names = &names;
+  services.disk = &pools.disk;
+  services.hashes = &pools.hashes;
+  services.names = &pools.names;
   services.logs = &serving.logs;
   services.memories = &serving.memories;
-  observe::ConnectionCounts connections;
   services.connections = &connections;
-  observe::Metrics metrics;
-  services.metrics = &metrics;
-
-  observe::ConnectionSlots slots;
   services.slots = &slots;
+  services.metrics = &metrics;
 
   config::MemorySource files(serving.files);
   rules::Loader::Loaded loaded = load_settings(language_, serving.invocation, files, services);
-  if (loaded.settings) {
-    for (const auto& check : loaded.settings->start_checks) {
-      if (Result<void> passed = check(); !passed.ok()) loaded.errors.push_back(std::move(passed).error());
-    }
-  }
+  if (loaded.settings) check_at_start(loaded);
   if (!loaded.errors.empty()) {
     serving.control.failed(loaded.errors);
     return EXIT_FAILURE;
   }
   if (serving.check_only) return serving.control.ready().ok() ? EXIT_SUCCESS : EXIT_FAILURE;
 
-  // Their ends, for those who ask while new ones come into force.
-  struct Terms {
-    std::mutex mutex;
-    std::vector<CertificateTerm> all;
-  } terms;
-  const auto note_terms = [&](const gateway::VirtualHosts* hosts) {
-    const std::lock_guard lock(terms.mutex);
-    if (hosts != nullptr) terms.all = certificate_terms(*hosts);
-  };
-  note_terms(hosts_of(loaded.settings->root));
-  metrics.add([&terms](observe::Exposition& to) {
-    const std::lock_guard lock(terms.mutex);
-    write_certificate_metrics(terms.all, to);
-  });
-
-  // What may not be read any more has changed: the users' files are put in the place of the old ones, certificates and
-  // keys come with a configuration that is loaded anew for them alone.
+  CertificateTerms terms;
+  terms.note(hosts_of(loaded.settings->root));
+  metrics.add([&terms](observe::Exposition& to) { terms.write(to); });
   const auto renew = [&](const config::Files& changed) -> std::shared_ptr<const gateway::VirtualHosts> {
+    hand_over(changed, *loaded.settings);
     for (const auto& [path, text] : changed) {
-      const auto& users = loaded.settings->root.get<auth::BasicAuthRuntime>().files;
-      if (users && users->was_handed(path)) users->hand_over(path, text);
-      for (const auto& tokens : loaded.settings->root.get<auth::token::TokenVerifiers>().all) {
-        (void)tokens->hand_over(path, text);  // the master has tried the new text; what fails here changes nothing
-      }
-      loaded.settings->root.get<registry::notify::SecretFiles>().hand_over(path, text);
       for (auto& [known_path, known_text] : serving.files) {
         if (known_path == path) known_text = text;
       }
     }
+    // Certificates and keys come with a configuration that is loaded anew for them alone.
     config::MemorySource renewed(serving.files);
     std::shared_ptr<const rules::Settings> settings =
         load_settings(language_, serving.invocation, renewed, rules::Services{}).settings;
     if (!settings) return nullptr;
-    note_terms(hosts_of(settings->root));
+    terms.note(hosts_of(settings->root));
     return {settings, hosts_of(settings->root)};
   };
   const auto& process = loaded.settings->root.get<gateway::ProcessSettings>();

@@ -29,27 +29,6 @@ session::ClientOptions options_of(const Endpoint& endpoint) {
   return options;
 }
 
-// http/ knows no tls/: the same facts in its own type.
-std::shared_ptr<const http::ClientCertificate> exchange_form(
-    const std::shared_ptr<const tls::ClientCertificate>& shown) {
-  if (!shown) return nullptr;
-  auto made = std::make_shared<http::ClientCertificate>();
-  made->verified = shown->verified;
-  made->untrusted_issuer = shown->untrusted_issuer;
-  made->failure = shown->failure;
-  made->pem = shown->pem;
-  made->subject = shown->subject;
-  made->issuer = shown->issuer;
-  made->subject_legacy = shown->subject_legacy;
-  made->issuer_legacy = shown->issuer_legacy;
-  made->serial = shown->serial;
-  made->fingerprint = shown->fingerprint;
-  made->valid_from = shown->valid_from;
-  made->valid_to = shown->valid_to;
-  made->expires = shown->expires;
-  return made;
-}
-
 void describe_tls(const tls::Facts& facts, http::ConnectionInfo& info) {
   info.tls = true;
   info.tls_protocol = facts.protocol;
@@ -60,10 +39,10 @@ void describe_tls(const tls::Facts& facts, http::ConnectionInfo& info) {
   info.tls_session_id = facts.session_id;
   info.tls_session_reused = facts.session_reused;
   info.tls_server_name = facts.server_name;
-  info.client_certificate = exchange_form(facts.client_certificate);
+  info.client_certificate = facts.client_certificate;
 }
 
-std::optional<http::ForwardedConnection> exchange_form(std::optional<net::ProxyHeader::Ends> ends) {
+std::optional<http::ForwardedConnection> forwarded_connection(std::optional<net::ProxyHeader::Ends> ends) {
   if (!ends) return std::nullopt;
   return http::ForwardedConnection{std::move(ends->client), ends->client_port, std::move(ends->server),
                                    ends->server_port};
@@ -158,7 +137,7 @@ async::Task<void> ServingLoop::serve_connection(Accepted client) {
       auto header = co_await net::read_proxy_header(*loop_, socket.get(), options.header_timeout);
       if (!header)
         co_return log_connection(index, info, observe::Level::Error, "broken header", " reading PROXY protocol");
-      info.forwarded = exchange_form(std::move(header->ends));
+      info.forwarded = forwarded_connection(std::move(header->ends));
     }
     if (tls_[index]) {
       co_await serve_encrypted(index, std::move(socket), std::move(info), counted);

@@ -12,7 +12,9 @@
 #include <optional>
 #include <string_view>
 #include <thread>
+#include <utility>
 
+#include "app/option_words.h"
 #include "app/registry_command.h"
 #include "app/rights.h"
 #include "app/store_choice.h"
@@ -64,6 +66,8 @@ struct Options {
   registry::doctor::Verification verification = {};
 };
 
+Error refused(std::string what) { return {ErrorCode::BadConfig, std::move(what)}; }
+
 Result<std::uint64_t> parse_size(std::string_view text) {
   const std::string_view units = "kmg";
   const char last = text.empty() ? '\0' : text::lower(text.back());
@@ -71,102 +75,76 @@ Result<std::uint64_t> parse_size(std::string_view text) {
   const int shift = unit == std::string_view::npos ? 0 : 10 * (static_cast<int>(unit) + 1);
   const auto number = text::to_number(shift == 0 ? text : text.substr(0, text.size() - 1));
   if (!number || *number > (UINT64_MAX >> shift)) {
-    return Error{ErrorCode::BadConfig, "cannot read the size \"" + std::string(text) + "\"; it is like 50M"};
+    return refused("cannot read the size \"" + std::string(text) + "\"; it is like 50M");
   }
   return *number << shift;
 }
 
-// Options with a value take it from the same argument ("--root=DIR") or from the next one.
-class Arguments {
- public:
-  explicit Arguments(std::span<const char* const> left) : left_(left) {}
-
-  bool next() {
-    if (left_.empty()) return false;
-    const std::string_view argument = left_.front();
-    left_ = left_.subspan(1);
-    const std::size_t equals = argument.starts_with("--") ? argument.find('=') : std::string_view::npos;
-    name_ = argument.substr(0, equals);
-    value_.reset();
-    if (equals != std::string_view::npos) value_ = argument.substr(equals + 1);
-    return true;
-  }
-  const std::string& name() const noexcept { return name_; }
-  Result<std::string> value() {
-    if (!value_ && !left_.empty()) {
-      value_ = left_.front();
-      left_ = left_.subspan(1);
-    }
-    if (!value_ || value_->empty()) return Error{ErrorCode::BadConfig, '"' + name_ + "\" needs a value"};
-    return *value_;
-  }
-  bool has_own_value() const noexcept { return value_.has_value(); }
-
- private:
-  std::span<const char* const> left_;
-  std::string name_;
-  std::optional<std::string> value_;
-};
-
-Result<void> take_value(Options& options, const std::string& name, Arguments& arguments) {
-  constexpr std::array known{"--root",    "--user", "--resume",    "--rate",
-                             "--threads", "--from", "--from-user", "--from-password-file",
-                             "--from-ca"};
-  if (std::find(known.begin(), known.end(), name) == known.end()) {
-    return Error{ErrorCode::BadConfig, "unknown option \"" + name + '"'};
-  }
-  auto value = arguments.value();
-  if (!value.ok()) return std::move(value).error();
-  registry::doctor::ExaminationOptions& examination = options.verification.examination;
-  if (name == "--from") options.from = {.url = value.value()};
-  if (name == "--from-user") options.from_user = value.value();
-  if (name == "--from-password-file") options.from_password_file = value.value();
-  if (name == "--from-ca") options.from_ca = value.value();
-  if (name == "--root") options.root = value.value();
-  if (name == "--user") options.user = value.value();
-  if (name == "--resume") examination.resume_file = value.value();
-  if (name == "--rate") {
-    auto size = parse_size(value.value());
+Result<void> read_numbers(std::string_view rate, std::string_view threads, registry::doctor::ExaminationOptions& into) {
+  if (!rate.empty()) {
+    auto size = parse_size(rate);
     if (!size.ok()) return std::move(size).error();
-    examination.bytes_a_second = size.value();
+    into.bytes_a_second = size.value();
   }
-  if (name == "--threads") {
-    const auto number = text::to_number(value.value());
+  if (!threads.empty()) {
+    const auto number = text::to_number(threads);
     if (!number || *number == 0 || *number > most_threads) {
-      return Error{ErrorCode::BadConfig, "\"--threads\" takes a number from 1 to " + std::to_string(most_threads)};
+      return refused("\"--threads\" takes a number from 1 to " + std::to_string(most_threads));
     }
-    examination.threads = static_cast<unsigned>(*number);
+    into.threads = static_cast<unsigned>(*number);
   }
   return {};
 }
 
 Result<Options> parse(std::span<const char* const> given) {
   Options options;
-  options.verification.examination.threads = std::clamp(std::thread::hardware_concurrency(), 1U, 4U);
-  Arguments arguments(given);
-  while (arguments.next()) {
-    const std::string name = arguments.name();
-    const bool flag = name == "--json" || name == "--quick" || name == "--repair" || name == "--help" || name == "-h";
-    if (flag && arguments.has_own_value()) return Error{ErrorCode::BadConfig, '"' + name + "\" takes no value"};
-    if (name == "--json") {
-      options.verification.json = true;
-    } else if (name == "--repair") {
-      options.verification.repair = true;
-    } else if (name == "--quick") {
-      options.verification.examination.digests = false;
-    } else if (flag) {
+  registry::doctor::ExaminationOptions& examination = options.verification.examination;
+  examination.threads = std::clamp(std::thread::hardware_concurrency(), 1U, 4U);
+  bool quick = false;
+  std::string from;
+  std::string user;
+  std::string rate;
+  std::string threads;
+  std::string resume;
+  const std::array<std::pair<std::string_view, bool*>, 4> flags{{{"--help", &options.help},
+                                                                 {"--json", &options.verification.json},
+                                                                 {"--repair", &options.verification.repair},
+                                                                 {"--quick", &quick}}};
+  const std::array<std::pair<std::string_view, std::string*>, 9> values{
+      {{"--root", &options.root},
+       {"--user", &user},
+       {"--resume", &resume},
+       {"--rate", &rate},
+       {"--threads", &threads},
+       {"--from", &from},
+       {"--from-user", &options.from_user},
+       {"--from-password-file", &options.from_password_file},
+       {"--from-ca", &options.from_ca}}};
+  for (OptionWords words(given); !words.done();) {
+    const std::string_view word = words.next();
+    const auto flag = std::find_if(flags.begin(), flags.end(),
+                                   [&](const auto& one) { return OptionWords::is_flag(word, one.first, *one.second); });
+    const auto value = std::find_if(values.begin(), values.end(),
+                                    [&](const auto& one) { return words.is_option(word, one.first, *one.second); });
+    if (word == "-h") {
       options.help = true;
-    } else if (name.starts_with('-')) {
-      if (auto taken = take_value(options, name, arguments); !taken.ok()) return std::move(taken).error();
-    } else if (!options.config.empty()) {
-      return Error{ErrorCode::BadConfig, "one configuration file is enough"};
-    } else {
-      options.config = name;
+    } else if (value != values.end()) {
+      if (value->second->empty()) return refused('"' + std::string(value->first) + "\" needs a value");
+    } else if (flag == flags.end() && word.starts_with('-')) {
+      return refused("unknown option \"" + std::string(word) + '"');
+    } else if (flag == flags.end()) {
+      if (!options.config.empty()) return refused("one configuration file is enough");
+      options.config = word;
     }
   }
   if (!options.config.empty() && !options.root.empty()) {
-    return Error{ErrorCode::BadConfig, "a configuration file names the volume; there is no need of --root beside it"};
+    return refused("a configuration file names the volume; there is no need of --root beside it");
   }
+  if (!from.empty()) options.from = {.url = from};
+  if (!user.empty()) options.user = user;
+  if (!resume.empty()) examination.resume_file = resume;
+  examination.digests = !quick;
+  if (auto read = read_numbers(rate, threads, examination); !read.ok()) return std::move(read).error();
   return options;
 }
 
@@ -175,7 +153,7 @@ Result<std::string> configured_root(const std::string& config, char** environmen
   auto stores = stores_of(invocation_for(config, environment));
   if (!stores.ok()) return std::move(stores).error();
   if (stores.value().size() == 1) return stores.value().front().root;
-  return Error{ErrorCode::BadConfig, "the configuration has more than one registry; --root says which"};
+  return refused("the configuration has more than one registry; --root says which");
 }
 
 Result<std::string> read_file(const std::string& path) {
@@ -188,7 +166,7 @@ Result<std::unique_ptr<registry::doctor::RegistryClient>> make_client(Options& o
   using Client = std::unique_ptr<registry::doctor::RegistryClient>;
   if (!options.from) {
     if (options.from_user.empty() && options.from_password_file.empty() && options.from_ca.empty()) return Client();
-    return Error{ErrorCode::BadConfig, "--from is missing, which the other --from options are about"};
+    return refused("--from is missing, which the other --from options are about");
   }
   registry::doctor::RegistryAddress& address = *options.from;
   address.user = options.from_user;

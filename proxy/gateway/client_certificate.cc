@@ -43,7 +43,7 @@ unsigned status_of_client_certificate(RequestState& state) {
                "client attempted to request the server name different from the one that was negotiated");
     return 421;
   }
-  const http::ClientCertificate* shown = connection.client_certificate.get();
+  const ClientCertificate* shown = connection.client_certificate.get();
   if (shown == nullptr) {
     if (*settings.verify_client != Verify::On) return 0;
     rules::log(state, observe::Level::Info, "client sent no required SSL certificate");
@@ -111,7 +111,6 @@ Value remaining(RequestState& s, std::string_view) {
   return std::to_string(left > 0 ? left / (24 * 60 * 60) : 0);
 }
 
-using http::ClientCertificate;
 using rules::VariableSpec;
 
 constexpr std::array variables = {

@@ -14,28 +14,11 @@
 #include <vector>
 
 #include "async/task.h"
+#include "base/client_certificate.h"
 #include "http/body.h"
 #include "http/message.h"
 
 namespace caisson::http {
-
-// The certificate that a client showed ($ssl_client_*), and what became of verifying it. Texts as nginx's variables
-// have them.
-struct ClientCertificate {
-  bool verified = false;
-  bool untrusted_issuer = false;  // it failed only because nobody here knows who issued it
-  std::string failure;            // why it failed: "self-signed certificate"
-  std::string pem;
-  std::string subject;  // RFC 2253
-  std::string issuer;
-  std::string subject_legacy;  // "/C=.../CN=..."
-  std::string issuer_legacy;
-  std::string serial;
-  std::string fingerprint;  // SHA-1, lower-case hexadecimal
-  std::string valid_from;
-  std::string valid_to;
-  std::int64_t expires = 0;  // seconds since 1970
-};
 
 // What a proxy in front said of the connection that it passes on (the PROXY protocol); all empty when it did not say.
 struct ForwardedConnection {

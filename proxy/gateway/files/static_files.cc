@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -18,7 +17,7 @@
 #include "gateway/files/conditional.h"
 #include "gateway/files/disk.h"
 #include "gateway/files/document_root.h"
-#include "http/ranges.h"
+#include "gateway/files/file_parts.h"
 #include "http/target.h"
 #include "rules/loader.h"
 #include "rules/request_log.h"
@@ -27,8 +26,6 @@
 namespace caisson::gateway {
 
 using config::Directive;
-using http::AskedRanges;
-using http::ByteRange;
 using rules::DirectiveSpec;
 using rules::Loader;
 using rules::RequestState;
@@ -183,134 +180,6 @@ std::string entity_tag(const FileFacts& facts) {
   return text;
 }
 
-struct Piece {
-  std::string before;  // a part's own head
-  ByteRange range;
-};
-
-// What is sent of a file: all of it, one part, or several with their heads.
-struct Plan {
-  std::vector<Piece> pieces;
-  std::string after;
-
-  std::uint64_t size() const {
-    std::uint64_t all = after.size();
-    for (const Piece& piece : pieces) all += piece.before.size() + piece.range.size();
-    return all;
-  }
-};
-
-std::string content_range(const ByteRange& range, std::uint64_t size) {
-  return "bytes " + std::to_string(range.begin) + '-' + std::to_string(range.end - 1) + '/' + std::to_string(size);
-}
-
-// multipart/byteranges, RFC 9110 section 14.6.
-Plan plan_parts(const std::vector<ByteRange>& ranges, std::uint64_t size, const std::string& type,
-                const std::string& boundary) {
-  Plan plan;
-  for (const ByteRange& range : ranges) {
-    plan.pieces.push_back({"\r\n--" + boundary + "\r\nContent-Type: " + type +
-                               "\r\nContent-Range: " + content_range(range, size) + "\r\n\r\n",
-                           range});
-  }
-  plan.after = "\r\n--" + boundary + "--\r\n";
-  return plan;
-}
-
-// A number of its own for each answer, with nginx's 20 digits.
-std::string make_boundary() {
-  static std::atomic<std::uint64_t> next{1};
-  std::array<char, 24> text{};
-  const int length = std::snprintf(text.data(), text.size(), "%020llu",
-                                   static_cast<unsigned long long>(next.fetch_add(1, std::memory_order_relaxed)));
-  return {text.data(), static_cast<std::size_t>(length)};
-}
-
-async::Task<void> send_plan(RequestState& state, http::BodyWriter& body, const OpenedFile& file, const Plan& plan) {
-  FileReader reader(*state.settings<DiskSettings>().pool, file.fd.get());
-  for (const Piece& piece : plan.pieces) {
-    if (!piece.before.empty()) co_await body.write(text::bytes_of(piece.before));
-    for (std::uint64_t at = piece.range.begin; at < piece.range.end;) {
-      const auto slice = co_await reader.read(at, piece.range.end - at);
-      if (slice.empty()) {
-        rules::log(state, observe::Level::Alert, "a file became shorter while it was sent");
-        throw http::PeerGone();  // the length is promised: break off
-      }
-      co_await body.write(slice);
-      at += slice.size();
-    }
-  }
-  if (!plan.after.empty()) co_await body.write(text::bytes_of(plan.after));
-  co_await body.finish();
-}
-
-// The fields of a file's answer but for the first of each that tells of the file; a second one is add_header's.
-http::Headers without_file_fields(const http::Headers& headers) {
-  std::vector<std::string_view> of_file = {"Server",        "Date", "Content-Type", "Content-Length",
-                                           "Last-Modified", "ETag", "Accept-Ranges"};
-  http::Headers kept;
-  for (const http::HeaderField& field : headers) {
-    const auto found = std::find_if(of_file.begin(), of_file.end(),
-                                    [&](std::string_view name) { return text::iequals(name, field.name); });
-    if (found == of_file.end()) {
-      kept.add(field.name, field.value);
-    } else {
-      of_file.erase(found);
-    }
-  }
-  return kept;
-}
-
-struct RangeLimits {
-  std::uint64_t size;  // of the document
-  std::uint64_t most;  // max_ranges
-};
-
-// Of the head as it leaves: add_header may have brought others than the file's.
-Validators validators_in(const http::Headers& headers) {
-  Validators validators;
-  const std::string* modified = headers.find("Last-Modified");
-  if (modified != nullptr) validators.modified = parse_http_date(*modified);
-  const std::string* etag = headers.find("ETag");
-  if (etag != nullptr) validators.etag = *etag;
-  return validators;
-}
-
-// Makes `head`, which the response stages have seen, and `plan` those of the parts that the client asks for; returns
-// what is answered when there are no such parts. ngx_http_range_header_filter
-Outcome take_ranges(RequestState& state, http::ResponseHead& head, Plan& plan, const RangeLimits& limits) {
-  const http::Headers& request = state.exchange.request().headers;
-  const std::string* range = request.find("Range");
-  if (range == nullptr || !range_may_count(request, validators_in(head.headers))) return std::nullopt;
-  const AskedRanges asked = http::parse_ranges(*range, limits.size, limits.most);
-  switch (asked.kind) {
-    case AskedRanges::Kind::Whole:
-      return std::nullopt;
-    case AskedRanges::Kind::Unsatisfiable: {
-      // What the stages have added stays, and is added to the error's page once more.
-      http::Answer answer = of_status(416);
-      answer.headers = without_file_fields(head.headers);
-      answer.headers.set("Content-Range", "bytes */" + std::to_string(limits.size));
-      return answer;
-    }
-    case AskedRanges::Kind::Parts:
-      break;
-  }
-  head.status = 206;
-  head.headers.remove("Accept-Ranges");
-  if (asked.ranges.size() == 1) {
-    head.headers.add("Content-Range", content_range(asked.ranges.front(), limits.size));
-    plan.pieces.front().range = asked.ranges.front();
-  } else {
-    const std::string boundary = make_boundary();
-    const std::string* type = head.headers.find("Content-Type");
-    plan = plan_parts(asked.ranges, limits.size, type != nullptr ? *type : std::string(), boundary);
-    head.headers.set("Content-Type", "multipart/byteranges; boundary=" + boundary);
-  }
-  head.headers.set("Content-Length", std::to_string(plan.size()));
-  return std::nullopt;
-}
-
 // `encoding`: "gzip" when the file holds what `gzip` would make of the document, else empty.
 async::Task<Outcome> send_file(RequestState& state, const OpenedFile& file, std::string_view encoding = {}) {
   const auto& settings = state.settings<StaticSettings>();
@@ -346,16 +215,16 @@ async::Task<Outcome> send_file(RequestState& state, const OpenedFile& file, std:
   const bool ranges = plain && !bodiless && most != 0 && encoding.empty();
   if (ranges) head.headers.add("Accept-Ranges", "bytes");
   state.exchange.settle_head(head);
-  Plan plan{{{"", {0, facts.size}}}, ""};
+  FileParts parts = whole_file(facts.size);
   // A stage that changes the bytes has taken their number away.
   if (ranges && head.headers.has("Content-Length")) {
-    if (Outcome unsatisfiable = take_ranges(state, head, plan, {facts.size, most})) co_return unsatisfiable;
+    if (Outcome unsatisfiable = take_ranges(state, head, parts, {facts.size, most})) co_return unsatisfiable;
   }
   http::BodyWriter* body = co_await state.exchange.respond_head(std::move(head), http::Exchange::Head::Settled);
   if (bodiless || state.exchange.request().method == "HEAD") {
     co_await body->finish();
   } else {
-    co_await send_plan(state, *body, file, plan);
+    co_await send_parts(state, *body, file, parts);
   }
   co_return std::nullopt;
 }

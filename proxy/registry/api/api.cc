@@ -67,40 +67,47 @@ Operation operation_for(Route::Kind kind, std::string_view method) noexcept {
   }
 }
 
-}  // namespace
-
-Result<void> Api::open(ApiSettings settings, observe::ErrorLog log, std::shared_ptr<Metrics> metrics) {
+Result<std::unique_ptr<store::FilesystemDriver>> open_driver(const ApiSettings& settings) {
   if (settings.make_root) {
-    if (auto made = store::FilesystemDriver::make_root(settings.root); !made.ok()) return made;
+    if (auto made = store::FilesystemDriver::make_root(settings.root); !made.ok()) return std::move(made).error();
   }
   auto driver = store::FilesystemDriver::open_root(settings.root);
+  if (!driver.ok() || settings.read_only) return driver;
+  if (auto writable = driver.value()->probe_writable(); !writable.ok()) return std::move(writable).error();
+  return driver;
+}
+
+}  // namespace
+
+Result<void> Api::open(ApiSettings settings, const observe::ErrorLog& log, std::shared_ptr<Metrics> metrics) {
+  auto driver = open_driver(settings);
   if (!driver.ok()) return std::move(driver).error();
-  if (!settings.read_only) {
-    if (auto writable = driver.value()->probe_writable(); !writable.ok()) return writable;
-  }
   settings_ = std::move(settings);
   metrics_ = std::move(metrics);
   std::unique_ptr<store::Driver> storage = std::move(driver).value();
   if (metrics_) storage = store::measured(std::move(storage), metrics_->storage());
   store_ = std::make_unique<store::Store>(std::move(storage), log, lease_age_for(settings_.collecting.rules.grace));
-  if (!settings_.read_only) store_->announce_leases();
-  if (settings_.collecting.scheduled && !settings_.read_only) {
-    const auto open_store = [root = settings_.root, log]() -> Result<std::unique_ptr<store::Store>> {
-      auto opened = store::FilesystemDriver::open_root(root);
-      if (!opened.ok()) return std::move(opened).error();
-      return std::make_unique<store::Store>(std::move(opened).value(), log);
-    };
-    const auto count = [metrics = metrics_](const Result<maintenance::CollectionSummary>& result) {
-      if (metrics) metrics->collected(result);
-    };
-    collector_.emplace(open_store, settings_.collecting.schedule, settings_.collecting.rules, log, count);
-  }
   if (!settings_.notifications.endpoints.empty()) {
     const std::string folder = settings_.read_only ? std::string() : settings_.root + notifications_folder;
     notifier_ = std::make_unique<notify::Notifier>(settings_.notifications, folder, log);
   }
-  if (settings_.purging.enabled && !settings_.read_only) purger_.emplace(*store_, settings_.purging, std::move(log));
+  if (!settings_.read_only) begin_maintenance(log);
   return {};
+}
+
+void Api::begin_maintenance(const observe::ErrorLog& log) {
+  store_->announce_leases();
+  if (settings_.purging.enabled) purger_.emplace(*store_, settings_.purging, log);
+  if (!settings_.collecting.scheduled) return;
+  const auto open_store = [root = settings_.root, log]() -> Result<std::unique_ptr<store::Store>> {
+    auto opened = store::FilesystemDriver::open_root(root);
+    if (!opened.ok()) return std::move(opened).error();
+    return std::make_unique<store::Store>(std::move(opened).value(), log);
+  };
+  const auto count = [metrics = metrics_](const Result<maintenance::CollectionSummary>& result) {
+    if (metrics) metrics->collected(result);
+  };
+  collector_.emplace(open_store, settings_.collecting.schedule, settings_.collecting.rules, log, count);
 }
 
 async::Task<std::optional<http::Answer>> Api::handle(http::Exchange& exchange) {

@@ -29,10 +29,9 @@ class Api final : public http::Handler, public rules::RegistryFront {
   // `disk` outlives this; it runs every call into the store.
   explicit Api(async::BlockingPool* disk) : disk_(disk) {}
 
-  // Opens the folder, by the process that is going to serve and with its rights: NotFound, or ReadOnly where it could
-  // not write.
-  // `metrics` may be null.
-  Result<void> open(ApiSettings settings, observe::ErrorLog log, std::shared_ptr<Metrics> metrics = nullptr);
+  // Opens the folder, by the process that is going to serve and with its rights, and begins what goes on beside the
+  // requests: NotFound, or ReadOnly where it could not write. `metrics` may be null.
+  Result<void> open(ApiSettings settings, const observe::ErrorLog& log, std::shared_ptr<Metrics> metrics = nullptr);
 
   // REQUIRES: open() succeeded. Always answers itself.
   async::Task<std::optional<http::Answer>> handle(http::Exchange& exchange) override;
@@ -44,6 +43,7 @@ class Api final : public http::Handler, public rules::RegistryFront {
   std::string wanted_accesses(const rules::RequestState& state) const override;
 
  private:
+  void begin_maintenance(const observe::ErrorLog& log);
   async::Task<void> serve(http::Exchange& exchange);
   async::Task<void> serve_repository(http::Exchange& exchange, const Route& route);
 

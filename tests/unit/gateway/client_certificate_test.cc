@@ -21,7 +21,7 @@ Response visit(const char* server_name, const char* host, Shown shown) {
     info.tls = true;
     info.tls_server_name = server_name;
     if (shown == Shown::None) return;
-    auto certificate = std::make_shared<http::ClientCertificate>();
+    auto certificate = std::make_shared<ClientCertificate>();
     certificate->verified = shown == Shown::Good;
     certificate->failure = "self-signed certificate";
     info.client_certificate = std::move(certificate);
