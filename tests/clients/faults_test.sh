@@ -15,7 +15,7 @@ mount -t tmpfs -o size=64m,nr_inodes=10k none "$data"
 at_end() { umount -l "$data"; }
 chown www-data: "$data"
 use_example 1-plain.conf
-sed -i "s|server 127.0.0.1:[0-9]*;|registry $data;|" "$work/conf.d/registry.conf"
+sed -i "s|server 127.0.0.1:[0-9]*;|registry $data; registry_delete on;|" "$work/conf.d/registry.conf"
 start_gate
 v2=http://localhost:$gate_port/v2
 worker=$(pgrep -P "${pid_of[gate]}")
@@ -110,6 +110,30 @@ expect_refused 507 UNAVAILABLE
 expect_absent before/manifests/v2
 mount -o remount,nr_inodes=10k "$data"
 expect_in_order inodes
+
+proves "on a full disk without inodes a gate starts, images are pulled and deleted, and collection makes room"
+expect_in_order doomed
+doomed=sha256:$(sha256sum <"$work/manifest" | cut -d' ' -f1)
+fill
+mount -o remount,nr_inodes="$(df --output=iused "$data" | tail -n 1 | tr -d ' ')" "$data"
+restart_gate
+expect_contains "the log" "nothing can be pushed" "$(gate_log)"
+http GET "$v2/doomed/manifests/v1"
+expect_equal "status" 200 "$http_status"
+http POST "$v2/doomed/blobs/uploads/"
+expect_refused 507 UNAVAILABLE
+http DELETE "$v2/doomed/manifests/$doomed"
+expect_equal "status" 202 "$http_status"
+expect_absent doomed/manifests/v1
+stop gate
+output=$("$CAISSON" registry garbage-collect --delete-untagged --grace 0s --root "$data" 2>&1) || fail "$output"
+expect_contains "the output" "for good, as the disk was full" "$output"
+expect_success "$CAISSON" registry trash empty --root "$data"
+start_gate
+worker=$(pgrep -P "${pid_of[gate]}")
+expect_in_order inodes
+rm "$data/fill"
+mount -o remount,nr_inodes=10k "$data"
 
 proves "a disk that became read-only: what is there is served"
 begin_upload readonly

@@ -67,20 +67,25 @@ Operation operation_for(Route::Kind kind, std::string_view method) noexcept {
   }
 }
 
-Result<std::unique_ptr<store::FilesystemDriver>> open_driver(const ApiSettings& settings) {
+Result<std::unique_ptr<store::FilesystemDriver>> open_driver(const ApiSettings& settings,
+                                                             const observe::ErrorLog& log) {
   if (settings.make_root) {
     if (auto made = store::FilesystemDriver::make_root(settings.root); !made.ok()) return std::move(made).error();
   }
   auto driver = store::FilesystemDriver::open_root(settings.root);
   if (!driver.ok() || settings.read_only) return driver;
-  if (auto writable = driver.value()->probe_writable(); !writable.ok()) return std::move(writable).error();
+  auto writable = driver.value()->probe_writable();
+  if (writable.ok()) return driver;
+  // Images can be pulled from a full disk, and deleted.
+  if (writable.error().code != ErrorCode::NoSpace) return std::move(writable).error();
+  log.error("registry: nothing can be pushed: " + writable.error().what);
   return driver;
 }
 
 }  // namespace
 
 Result<void> Api::open(ApiSettings settings, const observe::ErrorLog& log, std::shared_ptr<Metrics> metrics) {
-  auto driver = open_driver(settings);
+  auto driver = open_driver(settings, log);
   if (!driver.ok()) return std::move(driver).error();
   settings_ = std::move(settings);
   metrics_ = std::move(metrics);
@@ -97,6 +102,8 @@ Result<void> Api::open(ApiSettings settings, const observe::ErrorLog& log, std::
 
 void Api::begin_maintenance(const observe::ErrorLog& log) {
   store_->announce_leases();
+  // Made while there is room, so that garbage can be collected from a disk that is full.
+  (void)store_->driver().try_hold(store::Layout::collection_lock());
   if (settings_.purging.enabled) purger_.emplace(*store_, settings_.purging, log);
   if (!settings_.collecting.scheduled) return;
   const auto open_store = [root = settings_.root, log]() -> Result<std::unique_ptr<store::Store>> {

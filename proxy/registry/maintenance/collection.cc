@@ -84,6 +84,9 @@ Result<void> Collection::mark(Marker& marker) {
 
 Result<void> Collection::sweep(Marker& marker, store::Time cutoff) {
   Bin bin(store_.driver(), pace_);
+  if (!rules_.dry_run) {
+    if (auto cleared = bin.clear_away(); !cleared.ok()) return cleared;
+  }
   std::size_t untagged = 0;
   for (const Doomed& doomed : marker.doomed()) {
     for (const auto& group : doomed.revisions) untagged += group.size();
@@ -113,6 +116,7 @@ Result<void> Collection::sweep(Marker& marker, store::Time cutoff) {
   summary.removed_links = blobs.links();
   summary.removed_bytes = blobs.bytes();
   summary.failures = blobs.failures();
+  summary.gone_for_good = bin.gone_for_good();
   return swept.ok() ? std::move(swept) : std::move(swept).error().in("failed to sweep");
 }
 
@@ -129,6 +133,7 @@ std::string CollectionSummary::line(bool dry_run) const {
   if (incomplete > 0) {
     text += ", everything kept in " + std::to_string(incomplete) + " repositories with manifests that cannot be read";
   }
+  if (gone_for_good > 0) text += ", " + std::to_string(gone_for_good) + " for good, as the disk was full";
   if (failures > 0) text += ", " + std::to_string(failures) + " could not be moved";
   if (stopped) text += ", stopped before its end";
   return text;

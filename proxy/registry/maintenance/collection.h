@@ -47,9 +47,10 @@ struct CollectionSummary {
   std::size_t removed_blobs = 0;
   std::size_t removed_links = 0;  // of blobs in repositories
   std::uint64_t removed_bytes = 0;
-  std::size_t emptied = 0;     // earlier collections whose trash is gone for good now
-  std::size_t incomplete = 0;  // repositories that keep everything, as something in them cannot be read
-  std::size_t failures = 0;    // what could not be moved
+  std::size_t emptied = 0;        // earlier collections whose trash is gone for good now
+  std::size_t incomplete = 0;     // repositories that keep everything, as something in them cannot be read
+  std::size_t failures = 0;       // what could not be moved
+  std::size_t gone_for_good = 0;  // what found no room in the trash
   std::chrono::milliseconds took{0};
   bool stopped = false;
 

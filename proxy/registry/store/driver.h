@@ -131,7 +131,8 @@ class Driver {
   // Content's lease: a time that tells collection, in whichever process, how long ago anybody was told that the content
   // is there. Sets it to now unless it is younger than `age`. New content has one. It need not survive a power cut.
   virtual Result<void> renew_lease(const Key& key, std::chrono::milliseconds age) = 0;
-  // When an object was put, or its lease was renewed, by the storage's own clock.
+  // When an object was put, or its lease was renewed, by the storage's own clock. A lock that try_hold() made is as old
+  // as can be until somebody renews it.
   virtual Result<Time> changed(const Key& key) const = 0;
 
   // Takes a folder with all that is below it, or an object, to another place, in one step and quickly. NotFound when it

@@ -5,8 +5,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
+#include <ctime>
 #include <set>
 #include <string_view>
 
@@ -245,10 +247,13 @@ Result<std::unique_ptr<Hold>> FilesystemDriver::hold(const Key& lock, Sharing sh
 
 Result<std::unique_ptr<Hold>> FilesystemDriver::try_hold(const Key& lock) {
   if (auto made = folders_.make(std::string(parent_of(lock.path()))); !made.ok()) return std::move(made).error();
+  const bool is_new = ::faccessat(root_.get(), lock.path().c_str(), F_OK, 0) != 0;
   auto file = open_file(root_, lock.path(), O_RDONLY | O_CREAT, 0666);
   if (!file.ok()) return std::move(file).error();
   auto locked = FileLock::try_take(file.value());
   if (!locked.ok()) return std::move(locked).error().in(lock.path());
+  constexpr std::array<timespec, 2> long_ago{};
+  if (is_new) ::futimens(file.value().get(), long_ago.data());
   return std::unique_ptr<Hold>(std::make_unique<HeldLock>(std::move(file).value(), std::move(locked).value()));
 }
 

@@ -6,6 +6,7 @@ namespace caisson::registry::store {
 namespace {
 
 constexpr std::string_view kBase = "docker/registry/v2";
+constexpr std::string_view kAside = "_aside-";
 
 std::string joined(std::initializer_list<std::string_view> parts) {
   std::string path(kBase);
@@ -50,6 +51,17 @@ Key Layout::trash(const TrashName& time) { return Key(joined({"_trash", time.str
 
 Key Layout::in_trash(const TrashName& time, const Key& place) {
   return Key(trash(time).path() + place.path().substr(kBase.size()));
+}
+
+Key Layout::aside(std::string_view text) { return Key(joined({std::string(kAside).append(text)})); }
+
+std::optional<Key> Layout::find_aside(std::string_view name) {
+  if (!name.starts_with(kAside)) return std::nullopt;
+  return Key(joined({name}));
+}
+
+Key Layout::moved(const Key& key, const Key& from, const Key& to) {
+  return Key(to.path() + key.path().substr(from.path().size()));
 }
 
 Key Layout::damaged() { return Key(joined({"_damaged"})); }

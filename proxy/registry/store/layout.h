@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -50,6 +51,13 @@ struct Layout {
   static Key trash();
   static Key trash(const TrashName& time);
   static Key in_trash(const TrashName& time, const Key& place);
+  // Where things wait to be removed for good that found no room in the trash, in the one folder that is sure to be
+  // there: any text makes a name.
+  static Key aside(std::string_view text);
+  // The key of a folder in base() by its name, when it is such a thing.
+  static std::optional<Key> find_aside(std::string_view name);
+  // Where the thing at `key`, which is inside of `from`, is when that was moved to `to`.
+  static Key moved(const Key& key, const Key& from, const Key& to);
   // How old a lease may become before a process renews it, by the locks that the processes share: a folder each.
   static Key lease_ages();
   static Key lease_age(std::chrono::milliseconds age);

@@ -16,7 +16,8 @@ Result<void> Sweeper::remove(std::span<const Key> folders) {
   if (folders.empty()) return {};
   const std::string place = Layout::removed().path();
   const std::string prefix = place + '/' + text::to_hex(random_bytes()) + '-';
-  if (auto made = made_.make(place); !made.ok()) return made;
+  // Without room for it things go piece by piece.
+  if (auto made = made_.make(place); !made.ok() && made.error().code != ErrorCode::NoSpace) return made;
   std::set<std::string_view> parents;
   std::size_t number = 0;
   for (const Key& folder : folders) {
@@ -33,9 +34,11 @@ Result<void> Sweeper::remove(std::span<const Key> folders) {
 
 Result<void> Sweeper::take_away(const std::string& folder, const std::string& to) {
   if (::renameat(root_.get(), folder.c_str(), root_.get(), to.c_str()) == 0) return {};
-  // A repository may lie on a disk of its own: there it goes piece by piece.
-  if (errno == EXDEV) return remove_tree(root_, folder);
   const int problem = errno;
+  // A repository may lie on a disk of its own; a full disk may have no room for a longer folder, or for the folder.
+  const bool no_way = problem == EXDEV || problem == ENOSPC || problem == EDQUOT;
+  const bool no_place = problem == ENOENT && ::faccessat(root_.get(), Layout::removed().path().c_str(), F_OK, 0) != 0;
+  if (no_way || no_place) return remove_tree(root_, folder);
   // It was not there; or is it the place for it that is not there any more?
   if (problem == ENOENT && ::faccessat(root_.get(), folder.c_str(), F_OK, 0) != 0 && errno == ENOENT) return {};
   return Error{ErrorCode::Io, system_error(problem, "remove \"" + folder + '"').what};

@@ -1,4 +1,4 @@
-// A driver that lets somebody else act, or the process end, just before something is moved.
+// A driver that lets somebody else act, the process end, or the disk refuse, just before something is moved.
 #pragma once
 
 #include <functional>
@@ -11,13 +11,13 @@ namespace caisson::registry::store {
 
 class HookedDriver final : public Driver {
  public:
-  using Hook = std::function<void(const Key& from)>;
+  using Hook = std::function<Result<void>(const Key& from, const Key& to)>;
   HookedDriver(std::unique_ptr<Driver> driver, Hook before_move)
       : driver_(std::move(driver)), before_move_(std::move(before_move)) {}
 
   Result<void> move(const Key& from, const Key& to) override {
-    before_move_(from);
-    return driver_->move(from, to);
+    auto goes_on = before_move_(from, to);
+    return goes_on.ok() ? driver_->move(from, to) : goes_on;
   }
 
   Result<std::string> get(const Key& key, std::size_t limit) const override { return driver_->get(key, limit); }

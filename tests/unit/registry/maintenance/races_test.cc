@@ -14,12 +14,17 @@ namespace {
 struct Killed {};
 
 struct Race : Yard {
+  bool full = false;  // there is no room for the trash
+
   // Collects, and calls the hook before each move, with what moves and how many moved before.
   Result<CollectionSummary> collect_with(const std::function<void(const std::string& path, int number)>& hook) {
     int number = 0;
-    store::Store other(std::make_unique<store::HookedDriver>(
-                           scratch.driver(), [&](const store::Key& from) { hook(from.path(), number++); }),
-                       observe::ErrorLog());
+    const auto before_move = [&](const store::Key& from, const store::Key& to) -> Result<void> {
+      hook(from.path(), number++);
+      if (full && to.path().find("/_trash/") != std::string::npos) return Error{ErrorCode::NoSpace, "the disk is full"};
+      return {};
+    };
+    store::Store other(std::make_unique<store::HookedDriver>(scratch.driver(), before_move), observe::ErrorLog());
     return maintenance::collect(other, rules, Report(), observe::ErrorLog(), {});
   }
 };
@@ -44,6 +49,47 @@ TEST_CASE_FIXTURE(Race, "a blob that somebody finds while it goes comes back wit
   CHECK(linked("app", lost));
   CHECK(linked("other", lost));
   CHECK(store.repository(repository("app")).blob_size(lost).ok());
+}
+
+TEST_CASE_FIXTURE(Race, "what a full disk has no trash for is removed for good, which makes room") {
+  rules.delete_untagged = true;
+  full = true;
+  const Digest kept = push_image("app", "kept", {"latest"});
+  const Digest gone = push_image("app", "gone");
+  age();
+  auto done = collect_with([](const std::string&, int) {});
+  REQUIRE(done.ok());
+  CHECK(done.value().removed_manifests == 1);
+  CHECK(done.value().removed_blobs == 3);
+  CHECK(done.value().gone_for_good > 3);
+  CHECK(done.value().line(false).find("for good, as the disk was full") != std::string::npos);
+  CHECK_FALSE(stored(gone));
+  CHECK_FALSE(linked("app", sha256("layer of gone")));
+  CHECK(whole("app", kept, "kept"));
+  for (const auto& entry : std::filesystem::directory_iterator(scratch.v2(""))) {
+    CHECK(entry.path().filename().string().find("aside") == std::string::npos);
+  }
+}
+
+TEST_CASE_FIXTURE(Race, "on a full disk, too, a blob that somebody finds while it goes comes back") {
+  full = true;
+  const Digest lost = blob("app", "nobody's");
+  age();
+  int moves = 0;
+  auto done = collect_with([&](const std::string& path, int) {
+    if (!is_in(path, "/blobs/") || moves++ > 0) return;
+    CHECK(store.driver().renew_lease(store::Layout::blob_data(lost), 0ms).ok());
+  });
+  REQUIRE(moves > 0);
+  CHECK(done.value().removed_blobs == 0);
+  CHECK(linked("app", lost));
+  CHECK(stored(lost));
+}
+
+TEST_CASE_FIXTURE(Race, "what a collection on a full disk left aside when it was killed is removed by the next one") {
+  std::filesystem::create_directories(scratch.v2("_aside-1/x"));
+  collect();
+  CHECK_FALSE(std::filesystem::exists(scratch.v2("_aside-1")));
 }
 
 TEST_CASE_FIXTURE(Race, "a blob that somebody asked for since it was found to be garbage is not moved at all") {
