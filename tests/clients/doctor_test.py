@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -193,12 +194,16 @@ CASES = [
 
 
 class Store(http.server.BaseHTTPRequestHandler):
-    """The healthy volume behind a token service, with its blobs at another place. What it may not be told, it notes."""
+    """The healthy volume behind a token service, with its blobs at another place. What it may not be told, it notes.
+
+    Its first answer for each of its things is of no use: 503, or half of the bytes."""
 
     protocol_version = "HTTP/1.1"
     token = "a-token"
     leaks = []
     requests = []
+    asked = set()
+    resumed = []
 
     def log_message(self, *_):
         pass
@@ -207,7 +212,8 @@ class Store(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(body)))
+        if "Content_Length" not in headers:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
@@ -215,20 +221,38 @@ class Store(http.server.BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         said = self.headers.get("Authorization", "")
         role = self.server.role
+        first = (role, path) not in {request[:2] for request in self.requests}
         type(self).requests.append((role, path, query))
         if role == "tokens":
             return self.answer(200 if said.startswith("Basic ") else 401, json.dumps({"token": self.token}).encode())
         if role == "contents":
             if said:
                 self.leaks.append(said)
-            return self.answer(200, self.server.blob(path.rsplit("/", 1)[1]))
+            return self.bytes_of(path.rsplit("/", 1)[1], first)
         if said != f"Bearer {self.token}":
             challenge = f'Bearer realm="http://127.0.0.1:{self.server.tokens}/token",service="store"'
             return self.answer(401, b"{}", WWW_Authenticate=challenge)
         digest = path.rsplit("/", 1)[1]
+        if (role, path) not in self.asked:
+            self.asked.add((role, path))
+            return self.answer(503, b"{}", Retry_After="0")
         if "/blobs/" in path:
             return self.answer(307, Location=f"http://127.0.0.1:{self.server.contents}/{digest}")
         return self.answer(200, self.server.blob(digest))
+
+
+    def bytes_of(self, digest, half):
+        content = self.server.blob(digest)
+        asked = re.fullmatch("bytes=([0-9]+)-", self.headers.get("Range", ""))
+        if asked:
+            begin = int(asked[1])
+            self.resumed.append(begin)
+            return self.answer(206, content[begin:], Content_Range=f"bytes {begin}-{len(content) - 1}/{len(content)}")
+        if not half:
+            return self.answer(200, content)
+        self.answer(200, b"", Connection="close", Content_Length=str(len(content)))
+        self.wfile.write(content[:len(content) // 2])
+        self.close_connection = True
 
 
 @contextlib.contextmanager

@@ -1,6 +1,10 @@
 #include "registry/doctor/registry_client.h"
 
+#include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <thread>
 
 #include "base/text.h"
 #include "registry/manifest/manifest.h"
@@ -10,6 +14,20 @@ namespace caisson::registry::doctor {
 namespace {
 
 constexpr int kMostRedirects = 5;
+constexpr int kMostTries = 4;
+constexpr std::chrono::seconds kLongestPause{60};
+
+// What may be over soon: too many requests, or a fault there.
+bool may_pass(long status) { return status == 429 || status == 500 || status == 502 || status == 503 || status == 504; }
+
+// How long to wait after so many tries; nothing when another one would be of no use.
+std::optional<std::chrono::milliseconds> pause_after(const Result<Transfer::Answer>& answer, int tries) {
+  const auto usual = std::chrono::milliseconds(500) * (1 << tries);
+  if (!answer.ok()) return answer.error().code == ErrorCode::Busy ? std::optional(usual) : std::nullopt;
+  if (!may_pass(answer.value().status)) return std::nullopt;
+  const auto told = text::to_number(answer.value().find("retry-after"));
+  return told ? std::chrono::seconds(std::min<std::uint64_t>(*told, kLongestPause.count())) : usual;
+}
 
 bool is_redirect(long status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
@@ -80,20 +98,38 @@ std::string RegistryClient::url_of(const store::RepositoryName& name, const std:
   return origin_ + "/v2/" + prefix_ + name.str() + '/' + rest;
 }
 
-Result<Transfer::Answer> RegistryClient::get(const store::RepositoryName& name, const Transfer::Request& request) {
-  auto answer = follow(request, authorizations_[name.str()]);
-  if (answer.ok() && answer.value().status == 401) {
-    auto authorization = answer_to(answer.value(), name);  // a token may have run out
-    if (!authorization.ok()) return std::move(authorization).error();
-    authorizations_[name.str()] = authorization.value();
-    answer = follow(request, authorization.value());
+Result<Transfer::Answer> RegistryClient::get(const store::RepositoryName& name, Transfer::Request request) {
+  const Sink* const sink = request.sink;
+  const Sink counted = [&request, sink](std::span<const std::byte> bytes) {
+    auto taken = (*sink)(bytes);
+    if (taken.ok()) request.from += bytes.size();
+    return taken;
+  };
+  if (sink != nullptr) request.sink = &counted;
+  auto answer = ask(name, request);
+  for (int tries = 1; answers_ && tries < kMostTries; ++tries) {
+    const auto pause = pause_after(answer, tries);
+    if (!pause) break;
+    std::this_thread::sleep_for(*pause);
+    answer = ask(name, request);
   }
+  answers_ = answer.ok();
   if (!answer.ok()) return std::move(answer).error().in(origin_);
   const long status = answer.value().status;
-  if (status == 200) return answer;
+  if (status == 200 || status == 206) return answer;
   if (status == 404) return Error{ErrorCode::NotFound, origin_ + " does not have it"};
   if (status == 401 || status == 403) return Error{ErrorCode::Denied, origin_ + " does not let this user in"};
   return Error{ErrorCode::Io, origin_ + " answered " + std::to_string(status)};
+}
+
+Result<Transfer::Answer> RegistryClient::ask(const store::RepositoryName& name, const Transfer::Request& request) {
+  auto answer = follow(request, authorizations_[name.str()]);
+  answers_ = answers_ || answer.ok();
+  if (!answer.ok() || answer.value().status != 401) return answer;
+  auto authorization = answer_to(answer.value(), name);  // a token may have run out
+  if (!authorization.ok()) return std::move(authorization).error();
+  authorizations_[name.str()] = authorization.value();
+  return follow(request, authorization.value());
 }
 
 Result<Transfer::Answer> RegistryClient::follow(Transfer::Request request, const std::string& authorization) {
@@ -152,6 +188,9 @@ Result<std::string> RegistryClient::fetch_token(const Challenge& challenge, cons
   }
   auto answer = transfer_.perform(request);
   if (!answer.ok()) return std::move(answer).error().in(service.value());
+  if (may_pass(answer.value().status)) {
+    return Error{ErrorCode::Busy, service.value() + " answered " + std::to_string(answer.value().status)};
+  }
   if (answer.value().status != 200) return Error{ErrorCode::Denied, service.value() + " gives no token"};
   const auto json = nlohmann::json::parse(answer.value().body, nullptr, false);
   for (const char* const key : {"token", "access_token"}) {

@@ -39,8 +39,10 @@ class RegistryClient final : public OtherRegistry {
         transfer_(address_.authorities) {}
 
   std::string url_of(const store::RepositoryName& name, const std::string& rest) const;
-  // The answer, which is a 200, after whatever it took to get it.
-  Result<Transfer::Answer> get(const store::RepositoryName& name, const Transfer::Request& request);
+  // The answer, which has what was asked for, after whatever it took to get it: also several tries, of which each goes
+  // on where the one before broke off.
+  Result<Transfer::Answer> get(const store::RepositoryName& name, Transfer::Request request);
+  Result<Transfer::Answer> ask(const store::RepositoryName& name, const Transfer::Request& request);
   Result<Transfer::Answer> follow(Transfer::Request request, const std::string& authorization);
   // What to send from now on to who asked like this.
   Result<std::string> answer_to(const Transfer::Answer& refusal, const store::RepositoryName& name);
@@ -52,6 +54,7 @@ class RegistryClient final : public OtherRegistry {
   const std::string prefix_;
   Transfer transfer_;
   std::map<std::string, std::string> authorizations_;  // by repository
+  bool answers_ = false;                               // there is somebody, and worth asking again
 };
 
 }  // namespace caisson::registry::doctor

@@ -1,5 +1,6 @@
 #include "registry/doctor/transfer.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -34,6 +35,7 @@ struct Receiver {
   const Transfer::Request& request;
   Transfer::Answer answer = {};
   std::optional<Error> refused = {};  // why the transfer was ended here
+  std::uint64_t passed_over = 0;
 
   long status() const {
     long code = 0;
@@ -41,7 +43,13 @@ struct Receiver {
     return code;
   }
   bool take(std::string_view bytes) {
-    if (request.sink != nullptr && status() == 200) {
+    if (request.sink != nullptr && (status() == 200 || status() == 206)) {
+      // Whoever knows no ranges begins at the beginning again.
+      if (status() == 200 && passed_over < request.from) {
+        const auto known = std::min<std::uint64_t>(bytes.size(), request.from - passed_over);
+        passed_over += known;
+        bytes.remove_prefix(known);
+      }
       auto taken = (*request.sink)(text::bytes_of(bytes));
       if (!taken.ok()) refused = std::move(taken).error();
       return !refused;
@@ -121,6 +129,7 @@ Result<Transfer::Answer> Transfer::perform(const Request& request) {
   CurlList headers;
   for (const std::string& header : request.headers) headers.reset(curl_slist_append(headers.release(), header.c_str()));
   curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
+  if (request.from > 0) curl_easy_setopt(curl, CURLOPT_RANGE, (std::to_string(request.from) + '-').c_str());
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(curl, CURLOPT_NOBODY, request.head ? 1L : 0L);
@@ -142,7 +151,11 @@ Result<Transfer::Answer> Transfer::perform(const Request& request) {
   const CURLcode done = curl_easy_perform(curl);
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, nullptr);
   if (receiver.refused) return std::move(*receiver.refused);
-  if (done != CURLE_OK) return Error{ErrorCode::Io, why[0] != '\0' ? why.data() : curl_easy_strerror(done)};
+  if (done != CURLE_OK) {
+    const bool unproven = done == CURLE_PEER_FAILED_VERIFICATION;
+    return Error{unproven ? ErrorCode::Denied : ErrorCode::Busy,
+                 why[0] != '\0' ? why.data() : curl_easy_strerror(done)};
+  }
   receiver.answer.status = receiver.status();
   return std::move(receiver.answer);
 }

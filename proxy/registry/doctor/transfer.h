@@ -40,13 +40,15 @@ class Transfer {
     std::vector<std::string> headers = {};
     bool head = false;
     std::size_t limit = 1U << 20;  // of a body that no sink takes: TooLarge beyond it
-    const Sink* sink = nullptr;    // takes the body of a 200
+    const Sink* sink = nullptr;    // takes the body of a 200 or 206
+    std::uint64_t from = 0;        // the sink has the bytes before this one already
   };
 
   // `authorities`: PEM; "": those that the machine trusts.
   explicit Transfer(std::string authorities);
 
-  // Any answer is success; an error is that of the network, or of the sink.
+  // Any answer is success. Errors: Busy, when asking again may help (the network's); Denied, when the other side does
+  // not prove who it is; the sink's own.
   Result<Answer> perform(const Request& request);
 
  private:
