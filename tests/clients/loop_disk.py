@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A disk in a file, whose power can be cut.
 
-usage: loop_disk.py mount IMAGE FOLDER [ext4|xfs]   mounts it; makes it first, of 320 MiB
+usage: loop_disk.py mount IMAGE FOLDER [ext4|xfs]   mounts it; makes it first, of 1 GiB
        loop_disk.py cut IMAGE FOLDER   nothing that is not on the disk yet will ever be: the file system is shut down
        loop_disk.py unmount IMAGE FOLDER
 
@@ -19,7 +19,7 @@ import uuid
 
 SHUT_DOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN, XFS_IOC_GOINGDOWN
 WITHOUT_FLUSH = 2  # what xfs_io calls "shutdown" without -f: the journal's tail in memory is lost as well
-SIZE = 320 << 20  # the least that XFS takes is 300 MiB
+SIZE = 1 << 30  # of which a hundred cuts leave some free
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
