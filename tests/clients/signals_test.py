@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Every signal that nginx takes, sent to nginx itself and to caisson under nginx's name: what must be so afterwards, for both."""
+import contextlib
 import os
 import shutil
 import signal
@@ -64,10 +65,13 @@ class Server:
             return False
 
     def end(self):
-        for file in ("pid", "pid.oldbin"):
-            if self.pid(file):
-                os.kill(self.pid(file), signal.SIGTERM)
-        eventually(lambda: not running(self.master))
+        # All are looked up first: when the new binary ends, the old one's pid file gets another name.
+        masters = {self.master, self.pid(), self.pid("pid.oldbin")} - {0}
+        for master in masters:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(master, signal.SIGTERM)
+        if not eventually(lambda: not any(running(master) for master in masters)):
+            sys.exit(f"FAILED: one of the processes {masters} does not end")
         shutil.rmtree(self.work, ignore_errors=True)  # what ends may still be removing its pid file
 
 
