@@ -95,6 +95,16 @@ std::string TemporaryFolder::write(std::string_view name, std::string_view text)
 
 std::string TemporaryFolder::read(std::string_view name) const { return text_of(path_ / name); }
 
+bool contains(std::string_view text, std::string_view what) { return text.find(what) != std::string_view::npos; }
+
+std::size_t count(std::string_view text, std::string_view what) {
+  std::size_t n = 0;
+  for (std::size_t at = text.find(what); at != std::string_view::npos; at = text.find(what, at + 1)) ++n;
+  return n;
+}
+
+bool is_root() { return ::geteuid() == 0; }
+
 std::uint16_t free_port() {
   const Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address = loopback(0);

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -43,6 +44,13 @@ class TemporaryFolder {
  private:
   std::filesystem::path path_;
 };
+
+bool contains(std::string_view text, std::string_view what);
+// How often it stands there.
+std::size_t count(std::string_view text, std::string_view what);
+
+// What only root can set up is tested as root.
+bool is_root();
 
 // A TCP port on 127.0.0.1 that nobody listens on.
 std::uint16_t free_port();

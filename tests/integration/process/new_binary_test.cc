@@ -2,14 +2,12 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 
+#include "integration/process/slow_client.h"
 #include "integration/support.h"
 
 using namespace integration;
 
 namespace {
-
-const std::string half_a_request = "GET / HTTP/1.1\r\nHost: localhost\r\n";
-const std::string the_other_half = "Connection: close\r\n\r\n";
 
 // A server in the background, as an init system starts it. Ends whatever its pid files name.
 class Background {
@@ -67,9 +65,7 @@ TEST_CASE(
   const auto port = free_port();
   Background server(answering(port, "old"));
   const pid_t before = server.master();
-  Connection client(port);
-  client.send(half_a_request);
-  REQUIRE(get(port) == "old");  // so the old worker has taken the connection before
+  Connection client = slow_client(port, "old");
 
   server.configure(answering(port, "new"));
   server.change_binary();

@@ -2,7 +2,10 @@
 #include <doctest/doctest.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
-#include <sys/socket.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <string>
 
 #include "integration/support.h"
 
@@ -44,8 +47,6 @@ KeyPair common_name_only(const char* name) {
   return {text_of(as_certificate), text_of(as_key)};
 }
 
-bool says(const std::string& text, std::string_view what) { return text.find(what) != std::string::npos; }
-
 }  // namespace
 
 TEST_CASE("everything wrong with a configuration is told in one go") {
@@ -62,11 +63,11 @@ TEST_CASE("everything wrong with a configuration is told in one go") {
   server.launch();
   CHECK(server.master().wait() == 1);
   const std::string said = server.master().errors();
-  CHECK(says(said, "unknown directive \"servr\" in "));
-  CHECK(says(said, "(did you mean \"server\"?)"));
-  CHECK(says(said, "missing.crt\" failed (2: No such file or directory)"));
-  CHECK(says(said, "key values mismatch"));
-  CHECK_FALSE(says(said, "no \"ssl_certificate\" is defined"));
+  CHECK(contains(said, "unknown directive \"servr\" in "));
+  CHECK(contains(said, "(did you mean \"server\"?)"));
+  CHECK(contains(said, "missing.crt\" failed (2: No such file or directory)"));
+  CHECK(contains(said, "key values mismatch"));
+  CHECK_FALSE(contains(said, "no \"ssl_certificate\" is defined"));
   CHECK_FALSE(server.folder().has("pid"));
 }
 
@@ -83,9 +84,9 @@ TEST_CASE("a port in use and a folder that the registry cannot use are told toge
   server.launch();
   CHECK(server.master().wait() == 1);
   const std::string said = server.master().errors();
-  CHECK(says(said, "bind() to 127.0.0.1:" + std::to_string(port) + " failed (98: Address already in use)"));
-  CHECK(says(said, "\"registry\" directive cannot use its folder"));
-  CHECK(says(said, "mkdir -p"));
+  CHECK(contains(said, "bind() to 127.0.0.1:" + std::to_string(port) + " failed (98: Address already in use)"));
+  CHECK(contains(said, "\"registry\" directive cannot use its folder"));
+  CHECK(contains(said, "mkdir -p"));
   CHECK(get(port) == "first");
 }
 
@@ -99,7 +100,72 @@ TEST_CASE("a certificate that Docker refuses is warned of with its mending, at t
                    " ssl; server_name registry.example; ssl_certificate cn.crt; ssl_certificate_key cn.key; }");
   server.start();
   for (const std::string& text : {server.master().errors(), server.log()}) {
-    CHECK(says(text, "has no subjectAltName"));
-    CHECK(says(text, "-extfile <(printf 'subjectAltName=DNS:registry.example')"));
+    CHECK(contains(text, "has no subjectAltName"));
+    CHECK(contains(text, "-extfile <(printf 'subjectAltName=DNS:registry.example')"));
   }
+}
+
+TEST_CASE("a port in use ends the start with one line that names it, and without a pid file") {
+  const auto port = free_port();
+  Server other("", answering(port, "other"));
+  other.start();
+  Server server("", answering(port, "one"));
+  server.launch();
+  CHECK(server.master().wait() == 1);
+  CHECK(server.master().errors() == "caisson: [emerg] bind() to 127.0.0.1:" + std::to_string(port) +
+                                        " failed (98: Address already in use) in " +
+                                        server.folder().path("nginx.conf") + ":9\n");
+  CHECK_FALSE(server.folder().has("pid"));
+  CHECK(get(port) == "other");
+}
+
+TEST_CASE("all errors of a configuration end the start, not only the first") {
+  Server server("foo;\nworker_processes many;\n", "  bar 1;");
+  server.launch();
+  CHECK(server.master().wait() == 1);
+  const std::string said = server.master().errors();
+  CAPTURE(said);
+  CHECK(count(said, "caisson: [emerg] ") == 3);
+  CHECK(contains(said, "unknown directive \"foo\" in " + server.folder().path("nginx.conf") + ":5"));
+  CHECK(contains(said, "unknown directive \"bar\" in "));
+  CHECK_FALSE(server.folder().has("pid"));
+}
+
+TEST_CASE("a user who does not exist ends the start" * doctest::skip(!is_root())) {
+  Server server("user nobody-of-this-name;", answering(free_port(), "one"));
+  server.launch();
+  CHECK(server.master().wait() == 1);
+  CHECK(contains(server.master().errors(), "[emerg] getpwnam(\"nobody-of-this-name\") failed"));
+}
+
+TEST_CASE(
+    "a data folder that the worker's user cannot write ends the start, fails the test, and changes nothing at a "
+    "reload" *
+    doctest::skip(!is_root())) {
+  const auto port = free_port();
+  Server server;
+  std::filesystem::create_directory(server.folder().path("data"));  // root's
+  const std::string registry = "  upstream docker-registry { registry " + server.folder().path("data") +
+                               "; }\n  server { listen 127.0.0.1:" + std::to_string(port) +
+                               "; location / { proxy_pass http://docker-registry; } }";
+  const auto names_it = [&](const std::string& text) {
+    return contains(text, "[emerg]") && contains(text, server.folder().path("data")) &&
+           contains(text, "nginx.conf:8") && contains(text, "Permission denied");
+  };
+  server.configure(registry);
+  CHECK(server.call({"-t"}) == 1);
+  CHECK(names_it(server.said()));
+  CHECK(server.call({}) == 1);
+  CHECK(names_it(server.said()));
+  CHECK_FALSE(server.folder().has("pid"));
+
+  server.configure(answering(port, "one"));
+  server.start();
+  const pid_t worker = server.worker();
+  server.configure(registry);
+  server.master().signal(SIGHUP);
+  CHECK(server.logs("the configuration in force before goes on unchanged"));
+  CHECK(names_it(server.log()));
+  CHECK(get(port) == "one");
+  CHECK(server.worker() == worker);
 }
