@@ -9,8 +9,6 @@ using namespace upstream_test;
 
 namespace {
 
-const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
 Request request(std::string method, std::string target = "/v2/") {
   Request made;
   made.method = std::move(method);
@@ -25,8 +23,9 @@ Task<unsigned> status_of(World& world, Request asked) {
   co_return client.head.status;
 }
 
-std::string through(const Backend& backend, const std::string& more = "") {
-  return World::location("/v2/", more + "proxy_pass http://" + backend.address() + ";");
+// So many requests, one after the other, are answered.
+Task<void> gets(World& world, int times) {
+  for (int i = 0; i < times; ++i) CHECK(co_await status_of(world, request("GET")) == 200);
 }
 
 std::string upstream_of(const std::string& servers, const std::string& more = "") {
@@ -42,19 +41,12 @@ std::string server(const Backend& backend, const std::string& more = "") {
 TEST_CASE("a connection serves one request after another, without being told to") {
   Backend backend;
   World world(through(backend));
-  run([&]() -> Task<void> {
-    auto serve = [&]() -> Task<void> {
-      auto side = co_await backend.accept();
-      for (int i = 0; i < 3; ++i) {
-        const std::string head = co_await side->head();
-        CHECK(head.find("Connection:") == std::string::npos);
-        co_await side->say(ok);
-      }
-    };
-    auto ask = [&]() -> Task<void> {
-      for (int i = 0; i < 3; ++i) CHECK(co_await status_of(world, request("GET")) == 200);
-    };
-    co_await async::both(ask(), serve());
+  talk(backend, gets(world, 3), [&](Side& side) -> Task<void> {
+    for (int i = 0; i < 3; ++i) {
+      const std::string head = co_await side->head();
+      CHECK(head.find("Connection:") == std::string::npos);
+      co_await side->say(ok);
+    }
   });
   CHECK(backend.nobody_waits());
 }
@@ -69,21 +61,11 @@ TEST_CASE("a connection that is not clean after a response is not used again") {
     CAPTURE(ending);
     Backend backend;
     World world(through(backend));
-    run([&]() -> Task<void> {
-      auto serve = [&]() -> Task<void> {
-        auto side = co_await backend.accept();
-        co_await side->head();
-        co_await side->say(ending);
-        CHECK(co_await side->rest() == "");
-        auto second = co_await backend.accept();
-        co_await second->head();
-        co_await second->say(ok);
-      };
-      auto ask = [&]() -> Task<void> {
-        CHECK(co_await status_of(world, request("GET")) == 200);
-        CHECK(co_await status_of(world, request("GET")) == 200);
-      };
-      co_await async::both(ask(), serve());
+    talk(backend, gets(world, 2), [&](Side& side) -> Task<void> {
+      co_await side->answer(ending);
+      CHECK(co_await side->rest() == "");
+      auto second = co_await backend.accept();
+      co_await second->answer(ok);
     });
   }
 }
@@ -91,15 +73,11 @@ TEST_CASE("a connection that is not clean after a response is not used again") {
 TEST_CASE("\"proxy_set_header Connection close\" is obeyed") {
   Backend backend;
   World world(through(backend, "proxy_set_header Connection close; "));
-  run([&]() -> Task<void> {
-    auto serve = [&]() -> Task<void> {
-      auto side = co_await backend.accept();
-      const std::string head = co_await side->head();
-      CHECK(head.find("Connection: close\r\n") != std::string::npos);
-      co_await side->say(ok);
-      CHECK(co_await side->rest() == "");
-    };
-    co_await async::both(status_of(world, request("GET")), serve());
+  talk(backend, status_of(world, request("GET")), [&](Side& side) -> Task<void> {
+    const std::string head = co_await side->head();
+    CHECK(head.find("Connection: close\r\n") != std::string::npos);
+    co_await side->say(ok);
+    CHECK(co_await side->rest() == "");
   });
 }
 
@@ -108,24 +86,18 @@ TEST_CASE("an idle connection is closed when its backend closes it, speaks unask
     CAPTURE(how);
     Backend backend;
     World world(upstream_of(server(backend) + (how == "waits" ? " keepalive_timeout 50ms;" : "")));
-    run([&]() -> Task<void> {
-      auto serve = [&]() -> Task<void> {
-        auto side = co_await backend.accept();
-        co_await side->head();
-        co_await side->say(ok);
-        if (how == "closes") co_await side->transport().shutdown(patience);
-        if (how == "speaks") co_await side->say("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
-        CHECK(co_await side->rest() == "");
-        auto second = co_await backend.accept();
-        co_await second->head();
-        co_await second->say(ok);
-      };
-      auto ask = [&]() -> Task<void> {
-        CHECK(co_await status_of(world, request("GET")) == 200);
-        co_await async::Loop::current().sleep_for(100ms);
-        CHECK(co_await status_of(world, request("GET")) == 200);
-      };
-      co_await async::both(ask(), serve());
+    auto ask = [&]() -> Task<void> {
+      CHECK(co_await status_of(world, request("GET")) == 200);
+      co_await async::Loop::current().sleep_for(100ms);
+      CHECK(co_await status_of(world, request("GET")) == 200);
+    };
+    talk(backend, ask(), [&](Side& side) -> Task<void> {
+      co_await side->answer(ok);
+      if (how == "closes") co_await side->transport().shutdown(patience);
+      if (how == "speaks") co_await side->say("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
+      CHECK(co_await side->rest() == "");
+      auto second = co_await backend.accept();
+      co_await second->answer(ok);
     });
   }
 }
@@ -133,23 +105,13 @@ TEST_CASE("an idle connection is closed when its backend closes it, speaks unask
 TEST_CASE("a kept connection that turns out closed costs nobody an error") {
   Backend backend;
   World world(through(backend));
-  run([&]() -> Task<void> {
-    auto serve = [&]() -> Task<void> {
-      auto side = co_await backend.accept();
-      co_await side->head();
-      co_await side->say(ok);
-      // The second request arrives on the kept connection, and the backend closes it at that moment.
-      co_await side->head();
-      side.reset();
-      auto second = co_await backend.accept();
-      co_await second->head();
-      co_await second->say(ok);
-    };
-    auto ask = [&]() -> Task<void> {
-      CHECK(co_await status_of(world, request("GET")) == 200);
-      CHECK(co_await status_of(world, request("GET")) == 200);
-    };
-    co_await async::both(ask(), serve());
+  talk(backend, gets(world, 2), [&](Side& side) -> Task<void> {
+    co_await side->answer(ok);
+    // The second request arrives on the kept connection, and the backend closes it at that moment.
+    co_await side->head();
+    side.reset();
+    auto second = co_await backend.accept();
+    co_await second->answer(ok);
   });
   CHECK(world.log().empty());
 }
@@ -161,8 +123,7 @@ TEST_CASE("a request that may not be repeated takes no connection that waited lo
     std::unique_ptr<BackendSide> first;
     auto serve = [&]() -> Task<void> {
       first = co_await backend.accept();
-      co_await first->head();
-      co_await first->say(ok);
+      co_await first->answer(ok);
       auto second = co_await backend.accept();
       const std::string head = co_await second->head();
       CHECK(head.starts_with("POST "));
@@ -181,19 +142,14 @@ TEST_CASE("a request that may not be repeated takes no connection that waited lo
 TEST_CASE("a POST that was sent is not sent a second time") {
   Backend backend;
   World world(through(backend));
-  run([&]() -> Task<void> {
-    auto serve = [&]() -> Task<void> {
-      auto side = co_await backend.accept();
-      co_await side->head();
-      co_await side->say(ok);
-      co_await side->head();
-      side.reset();
-    };
-    auto ask = [&]() -> Task<void> {
-      CHECK(co_await status_of(world, request("GET")) == 200);
-      CHECK(co_await status_of(world, request("POST")) == 502);
-    };
-    co_await async::both(ask(), serve());
+  auto ask = [&]() -> Task<void> {
+    CHECK(co_await status_of(world, request("GET")) == 200);
+    CHECK(co_await status_of(world, request("POST")) == 502);
+  };
+  talk(backend, ask(), [&](Side& side) -> Task<void> {
+    co_await side->answer(ok);
+    co_await side->head();
+    side.reset();
   });
   CHECK(backend.nobody_waits());
 }
@@ -212,10 +168,7 @@ TEST_CASE("servers take turns by their weights") {
         co_await side->say(ok);
       }
     };
-    auto ask = [&]() -> Task<void> {
-      for (int i = 0; i < 6; ++i) CHECK(co_await status_of(world, request("GET")) == 200);
-    };
-    co_await async::any(ask(), async::both(serve(a, 'a'), serve(b, 'b')));
+    co_await async::any(gets(world, 6), async::both(serve(a, 'a'), serve(b, 'b')));
   });
   CHECK(order == "abaaba");  // smooth: never two of b's turns in a row, as nginx
 }
@@ -230,19 +183,14 @@ TEST_CASE("a server that is dead is passed over, also for an upload that has not
   body.feed("blob");
   body.end();
   Client client;
-  run([&]() -> Task<void> {
-    auto serve = [&]() -> Task<void> {
-      auto side = co_await alive.accept();
-      co_await side->until("blob");
-      co_await side->say(ok);
-      co_await side->head();
-      co_await side->say(ok);
-    };
-    auto ask = [&]() -> Task<void> {
-      co_await world.ask(request("PATCH"), body, client);
-      CHECK(co_await status_of(world, request("GET")) == 200);
-    };
-    co_await async::both(ask(), serve());
+  auto ask = [&]() -> Task<void> {
+    co_await world.ask(request("PATCH"), body, client);
+    CHECK(co_await status_of(world, request("GET")) == 200);
+  };
+  talk(alive, ask(), [&](Side& side) -> Task<void> {
+    co_await side->until("blob");
+    co_await side->say(ok);
+    co_await side->answer(ok);
   });
   CHECK(client.head.status == 200);
   // The second request knew better than to try.
@@ -258,14 +206,7 @@ TEST_CASE("backup servers wait until the others are gone; servers that are down 
   const std::string servers = server(dead) + server(down, "down") + server(backup, "backup");
   dead.close();
   World world(upstream_of(servers));
-  run([&]() -> Task<void> {
-    auto serve = [&]() -> Task<void> {
-      auto side = co_await backup.accept();
-      co_await side->head();
-      co_await side->say(ok);
-    };
-    co_await async::both(status_of(world, request("GET")), serve());
-  });
+  talk(backup, status_of(world, request("GET")), [&](Side& side) -> Task<void> { co_await side->answer(ok); });
   CHECK(down.nobody_waits());
 }
 
@@ -277,8 +218,7 @@ TEST_CASE("a status that proxy_next_upstream names is asked of the next server; 
   run([&]() -> Task<void> {
     auto serve = [&](Backend& backend) -> Task<void> {
       auto side = co_await backend.accept();
-      co_await side->head();
-      co_await side->say(busy);
+      co_await side->answer(busy);
     };
     auto ask = [&]() -> Task<void> {
       Client client;
@@ -313,29 +253,16 @@ TEST_CASE("a name that does not resolve is a 503 for its requests, not the end o
 TEST_CASE("a name is looked up, and its address asked") {
   Backend backend;
   World world(World::location("/v2/", "proxy_pass http://localhost:" + backend.port() + ";"));
-  run([&]() -> Task<void> {
-    auto serve = [&]() -> Task<void> {
-      auto side = co_await backend.accept();
-      co_await side->head();
-      co_await side->say(ok);
-    };
-    auto ask = [&]() -> Task<void> { CHECK(co_await status_of(world, request("GET")) == 200); };
-    co_await async::both(ask(), serve());
-  });
+  talk(backend, gets(world, 1), [&](Side& side) -> Task<void> { co_await side->answer(ok); });
 }
 
 TEST_CASE("a loop that ends lets go of what its pool holds") {
   Backend backend;
   World world(through(backend));
   Fd backend_side;
-  run([&]() -> Task<void> {
-    auto serve = [&]() -> Task<void> {
-      auto side = co_await backend.accept();
-      co_await side->head();
-      co_await side->say(ok);
-      backend_side = Fd(::dup(side->transport().fd()));
-    };
-    co_await async::both(status_of(world, request("GET")), serve());
+  talk(backend, status_of(world, request("GET")), [&](Side& side) -> Task<void> {
+    co_await side->answer(ok);
+    backend_side = Fd(::dup(side->transport().fd()));
   });
   // The world, and with it the pool, lives on; the loop that its sockets were registered with does not.
   std::byte byte;

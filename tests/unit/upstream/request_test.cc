@@ -11,16 +11,10 @@ namespace {
 std::string head_seen(const std::string& http, Backend& backend, Request request) {
   World world(http);
   std::string head;
-  run([&]() -> Task<void> {
-    Client client;
-    auto serve = [&]() -> Task<void> {
-      auto side = co_await backend.accept();
-      head = co_await side->head();
-      co_await side->say("HTTP/1.1 204 No Content\r\n\r\n");
-    };
-    co_await async::both(world.ask(request, client), serve());
-    CHECK(client.head.status == 204);
-  });
+  Client client;
+  talk(backend, world.ask(request, client),
+       [&](Side& side) -> Task<void> { head = co_await side->answer("HTTP/1.1 204 No Content\r\n\r\n"); });
+  CHECK(client.head.status == 204);
   return head;
 }
 
@@ -191,14 +185,10 @@ TEST_CASE("proxy_pass_request_headers off and proxy_pass_request_body off leave 
   Client client;
   Request request;
   request.headers.add("X-Custom", "1");
-  run([&]() -> Task<void> {
-    auto serve = [&]() -> Task<void> {
-      auto side = co_await backend.accept();
-      const std::string head = co_await side->head();
-      CHECK(head == "GET /v2/ HTTP/1.1\r\nHost: " + backend.address() + "\r\n\r\n");
-      co_await side->say("HTTP/1.1 204 No Content\r\n\r\n");
-    };
-    co_await async::both(world.ask(request, body, client), serve());
+  talk(backend, world.ask(request, body, client), [&](Side& side) -> Task<void> {
+    const std::string head = co_await side->head();
+    CHECK(head == "GET /v2/ HTTP/1.1\r\nHost: " + backend.address() + "\r\n\r\n");
+    co_await side->say("HTTP/1.1 204 No Content\r\n\r\n");
   });
   CHECK(client.head.status == 204);
   CHECK_FALSE(body.asked());
@@ -209,25 +199,21 @@ TEST_CASE("a host out of variables is an upstream first, then an address, and el
   const std::string rules =
       "upstream group { server " + backend.address() + "; } " + World::location("/v2/", "proxy_pass http://$arg_to;");
   World world(rules);
-  run([&]() -> Task<void> {
-    auto serve = [&]() -> Task<void> {
-      auto side = co_await backend.accept();
-      CHECK((co_await side->head()).find("\r\nHost: GROUP\r\n") != std::string::npos);
-      co_await side->say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-      auto second = co_await backend.accept();
-      CHECK((co_await second->head()).find("\r\nHost: " + backend.address() + "\r\n") != std::string::npos);
-      co_await second->say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-    };
-    auto ask = [&]() -> Task<void> {
-      for (const std::string& to : {std::string("GROUP"), backend.address(), std::string("elsewhere.invalid")}) {
-        Request request;
-        request.target = "/v2/?to=" + to;
-        Client client;
-        co_await world.ask(request, client);
-        CHECK(client.head.status == (to == "elsewhere.invalid" ? 502 : 200));
-      }
-    };
-    co_await async::both(ask(), serve());
+  auto ask = [&]() -> Task<void> {
+    for (const std::string& to : {std::string("GROUP"), backend.address(), std::string("elsewhere.invalid")}) {
+      Request request;
+      request.target = "/v2/?to=" + to;
+      Client client;
+      co_await world.ask(request, client);
+      CHECK(client.head.status == (to == "elsewhere.invalid" ? 502 : 200));
+    }
+  };
+  talk(backend, ask(), [&](Side& side) -> Task<void> {
+    CHECK((co_await side->head()).find("\r\nHost: GROUP\r\n") != std::string::npos);
+    co_await side->say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    auto second = co_await backend.accept();
+    CHECK((co_await second->head()).find("\r\nHost: " + backend.address() + "\r\n") != std::string::npos);
+    co_await second->say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   });
   CHECK(world.log().find("no resolver defined to resolve elsewhere.invalid") != std::string::npos);
 }
@@ -250,8 +236,7 @@ TEST_CASE("proxy_bind says where connections come from") {
     auto serve = [&]() -> Task<void> {
       auto side = co_await backend.accept();
       CHECK(net::peer_address(side->transport().fd()).ip() == "127.0.0.9");
-      co_await side->head();
-      co_await side->say("HTTP/1.1 204 No Content\r\n\r\n");
+      co_await side->answer("HTTP/1.1 204 No Content\r\n\r\n");
     };
     co_await async::both(world.ask(Request(), client), serve());
   });

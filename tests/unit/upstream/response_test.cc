@@ -10,14 +10,7 @@ namespace {
 
 // Asks once; the backend answers `wire`.
 void ask(World& world, Backend& backend, Client& client, Request request, const std::string& wire) {
-  run([&]() -> Task<void> {
-    auto serve = [&]() -> Task<void> {
-      auto side = co_await backend.accept();
-      co_await side->head();
-      co_await side->say(wire);
-    };
-    co_await async::both(world.ask(request, client), serve());
-  });
+  talk(backend, world.ask(request, client), [&](Side& side) -> Task<void> { co_await side->answer(wire); });
 }
 
 std::string answer(const std::string& status, const std::string& headers) {
@@ -302,16 +295,10 @@ TEST_CASE("the attempts of one proxy_pass stand behind those of the one that sen
               backend.address() + "; } location @next { proxy_pass http://" + backend.address() +
               "; add_header X-Status \"$upstream_status\"; } }");
   Client client;
-  run([&]() -> Task<void> {
-    auto serve = [&]() -> Task<void> {
-      auto side = co_await backend.accept();
-      co_await side->head();
-      co_await side->say("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-      auto second = co_await backend.accept();
-      co_await second->head();
-      co_await second->say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-    };
-    co_await async::both(world.ask(Request(), client), serve());
+  talk(backend, world.ask(Request(), client), [&](Side& side) -> Task<void> {
+    co_await side->answer("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    auto second = co_await backend.accept();
+    co_await second->answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   });
   CHECK(client.header("X-Status") == "404 : 200");
 }

@@ -10,8 +10,6 @@ using tls_test::identity_of;
 
 namespace {
 
-const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
 struct Seen {
   std::string server_name;
   std::string head;
@@ -33,8 +31,7 @@ Seen ask(Client& client, const std::string& directives, const std::string& name,
         co_await encrypted->handshake(patience);
         seen.server_name = encrypted->facts().server_name;
         BackendSide side(std::move(encrypted));
-        seen.head = co_await side.head();
-        co_await side.say(ok);
+        seen.head = co_await side.answer(ok);
       } catch (const std::exception&) {
         seen.refused = true;
       }

@@ -78,6 +78,12 @@ class BackendSide {
     co_return std::exchange(seen_, {});
   }
   Task<void> say(std::string_view text) { co_await transport_->write(text::bytes_of(text), patience); }
+  // The head of the next request, to which it says this.
+  Task<std::string> answer(std::string_view text) {
+    std::string asked = co_await head();
+    co_await say(text);
+    co_return asked;
+  }
   net::Transport& transport() { return *transport_; }
 
  private:
@@ -95,6 +101,11 @@ class BackendSide {
   std::string seen_;
 };
 
+using Side = std::unique_ptr<BackendSide>;
+
+// A whole response.
+inline const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
 // A listening socket on a port of its own.
 class Backend {
  public:
@@ -111,7 +122,7 @@ class Backend {
       co_await poll.readable(patience);
     }
   }
-  Task<std::unique_ptr<BackendSide>> accept() {
+  Task<Side> accept() {
     Fd taken = co_await accept_socket();
     auto plain = std::make_unique<net::PlainTransport>(async::Loop::current(), std::move(taken));
     co_return std::make_unique<BackendSide>(std::move(plain));
@@ -225,6 +236,9 @@ struct Request {
   bool tls = true;
 };
 
+inline Request get(std::string target) { return {"GET", std::move(target)}; }
+inline Request patch() { return {"PATCH", "/v2/app/blobs/uploads/1"}; }
+
 // A gate over a configuration.
 class World {
  public:
@@ -310,5 +324,22 @@ class World {
   std::unique_ptr<rules::Settings> settings_;
   std::optional<gateway::Gateway> gate_;
 };
+
+// A gate before the backend, in one location.
+inline std::string through(const Backend& backend, const std::string& more = "") {
+  return World::location("/v2/", more + "proxy_pass http://" + backend.address() + ";");
+}
+
+// Runs `ask` while `serve` plays the backend, on the one connection that it gets.
+template <class Ask, class Serve>
+void talk(Backend& backend, Ask ask, Serve serve) {
+  run([&]() -> Task<void> {
+    auto serving = [&]() -> Task<void> {
+      Side side = co_await backend.accept();
+      co_await serve(side);
+    };
+    co_await async::both(std::move(ask), serving());
+  });
+}
 
 }  // namespace upstream_test
