@@ -3,49 +3,32 @@
 #include <doctest/doctest.h>
 
 #include <fstream>
-#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/text.h"
 #include "config/parser.h"
 #include "rules/loader.h"
 #include "rules/phases.h"
+#include "unit/auth/checked_request.h"
 #include "unit/observe/temporary_folder.h"
+#include "unit/rules/loaded.h"
 
 using namespace caisson;
-using async::Task;
+using auth_test::CheckedRequest;
 
 namespace {
 
-template <rules::Block Kind>
-Result<void> block(rules::Loader& loader, const config::Directive& directive) {
-  loader.read_block(directive, Kind);
-  return {};
-}
-
 rules::Value arg_file(rules::RequestState& state, std::string_view) { return state.args; }
 
-constexpr rules::DirectiveSpec blocks[] = {
-    {"http", rules::Main, 0, 0, rules::DirectiveSpec::Body::Required, &block<rules::Http>},
-    {"server", rules::Http, 0, 0, rules::DirectiveSpec::Body::Required, &block<rules::Server>},
-    {"location", rules::Server, 1, 1, rules::DirectiveSpec::Body::Required, &block<rules::Location>},
-    {"limit_except", rules::Location, 1, 9, rules::DirectiveSpec::Body::Required, &block<rules::LimitExcept>},
-    {"if", rules::Location, 1, 9, rules::DirectiveSpec::Body::Required, &block<rules::IfInLocation>},
-};
 constexpr rules::VariableSpec variables[] = {{"args", &arg_file}};
-
-struct NoResponse final : http::Responder {
-  Task<void> inform(const http::ResponseHead&) override { co_return; }
-  Task<void> start(http::ResponseHead) override { co_return; }
-  http::BodyWriter& body() override { throw std::logic_error("nothing responds in this test"); }
-};
 
 // A folder with a configuration and a htpasswd file, loaded; the request goes to the first location.
 class Site {
  public:
   explicit Site(std::size_t queue_limit = 100) : pool_(1, queue_limit) {
-    language_.add_directives(blocks);
+    language_.add_directives(rules_test::blocks);
     language_.add_variables(variables);
     auth::describe(language_);
   }
@@ -83,35 +66,19 @@ class Site {
     if (!credentials.empty()) {
       head.headers.add("Authorization", "Basic " + text::to_base64(text::bytes_of(credentials)));
     }
-    http::EmptyBody body;
-    NoResponse responder;
-    http::ConnectionInfo connection;
-    connection.client_address = "192.0.2.1";
-    http::Exchange exchange(std::move(head), body, responder, connection);
-    rules::RequestState state(exchange, loaded_.settings->variables);
-    exchange.attach(&state);
-    state.level = loaded_.settings->root.inner().at(0)->inner().at(0)->inner().at(0).get();
+    CheckedRequest request(std::move(head), *loaded_.settings);
     Outcome outcome;
-    async::Loop loop;
-    loop.spawn(run(state, outcome));
-    loop.stop_when_idle();
-    loop.run();
-    outcome.user = exchange.user();
+    for (const rules::AccessVerdict& verdict : request.judge(language_)) {
+      if (verdict.kind != rules::AccessVerdict::Kind::Refused) continue;
+      outcome.status = verdict.answer.status;
+      outcome.challenge = CheckedRequest::header(verdict, "WWW-Authenticate");
+      outcome.retry_after = CheckedRequest::header(verdict, "Retry-After");
+    }
+    outcome.user = request.user();
     return outcome;
   }
 
  private:
-  Task<void> run(rules::RequestState& state, Outcome& outcome) {
-    for (const auto& check : language_.access_checks()) {
-      if (!check->applies(*state.level)) continue;
-      const rules::AccessVerdict verdict = co_await check->judge(state);
-      if (verdict.kind != rules::AccessVerdict::Kind::Refused) continue;
-      outcome.status = verdict.answer.status;
-      if (const std::string* value = verdict.answer.headers.find("WWW-Authenticate")) outcome.challenge = *value;
-      if (const std::string* value = verdict.answer.headers.find("Retry-After")) outcome.retry_after = *value;
-    }
-  }
-
   TemporaryFolder folder_;
   async::BlockingPool pool_;
   rules::Language language_;

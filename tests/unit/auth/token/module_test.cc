@@ -2,36 +2,19 @@
 
 #include <doctest/doctest.h>
 
-#include <stdexcept>
+#include <string>
+#include <utility>
 
-#include "config/parser.h"
 #include "registry/routes/accesses.h"
 #include "registry/routes/prefix.h"
-#include "rules/loader.h"
+#include "unit/auth/checked_request.h"
 #include "unit/auth/token/token_fixture.h"
+#include "unit/rules/loaded.h"
 
 using namespace caisson;
-using async::Task;
+using auth_test::CheckedRequest;
 
 namespace {
-
-template <rules::Block Kind>
-Result<void> block(rules::Loader& loader, const config::Directive& directive) {
-  loader.read_block(directive, Kind);
-  return {};
-}
-
-constexpr rules::DirectiveSpec blocks[] = {
-    {"http", rules::Main, 0, 0, rules::DirectiveSpec::Body::Required, &block<rules::Http>},
-    {"server", rules::Http, 0, 0, rules::DirectiveSpec::Body::Required, &block<rules::Server>},
-    {"location", rules::Server, 1, 1, rules::DirectiveSpec::Body::Required, &block<rules::Location>},
-};
-
-struct NoResponse final : http::Responder {
-  Task<void> inform(const http::ResponseHead&) override { co_return; }
-  Task<void> start(http::ResponseHead) override { co_return; }
-  http::BodyWriter& body() override { throw std::logic_error("nothing responds in this test"); }
-};
 
 const token_test::Signer& signer() {
   static const token_test::Signer made = token_test::Signer::ec("P-256");
@@ -41,22 +24,11 @@ const token_test::Signer& signer() {
 // A configuration, loaded; requests go to the first location.
 class Site {
  public:
-  explicit Site(const std::string& in_http) : pool_(1, 8) {
-    language_.add_directives(blocks);
-    registry::describe_prefix(language_);
-    auth::token::describe(language_);
-    config::MemorySource files({{"/etc/site.conf", "http {\n" + in_http + "\n}\n"}, {"/etc/keys", signer().pem()}});
-    rules::Services services;
-    services.hashes = &pool_;
-    rules::Loader loader(language_, files, {"/", "/etc/", "stderr"}, services);
-    loaded_ = loader.load(config::parse(files, "/etc/site.conf"));
-  }
+  explicit Site(const std::string& in_http)
+      : loaded_({&registry::describe_prefix, &auth::token::describe}, in_http,
+                {.services = {.hashes = &pool_}, .files = {{"/etc/keys", signer().pem()}}}) {}
 
-  std::string errors() const {
-    std::string all;
-    for (const Error& error : loaded_.errors) all += error.what + '\n';
-    return all;
-  }
+  std::string errors() const { return loaded_.errors; }
 
   struct Outcome {
     rules::AccessVerdict::Kind kind = rules::AccessVerdict::Kind::NoOpinion;
@@ -73,37 +45,22 @@ class Site {
     head.target.path = path.substr(0, path.find('?'));
     if (path.size() > head.target.path.size()) head.target.args = path.substr(head.target.path.size() + 1);
     if (!authorization.empty()) head.headers.add("Authorization", authorization);
-    http::EmptyBody body;
-    NoResponse responder;
-    const http::ConnectionInfo connection;
-    http::Exchange exchange(std::move(head), body, responder, connection);
-    rules::RequestState state(exchange, loaded_.settings->variables);
-    exchange.attach(&state);
-    state.level = loaded_.settings->root.inner().at(0)->inner().at(0)->inner().at(0).get();
+    CheckedRequest request(std::move(head), *loaded_.settings);
     Outcome outcome;
-    async::Loop loop;
-    loop.spawn(run(state, outcome));
-    loop.stop_when_idle();
-    loop.run();
-    outcome.user = exchange.user();
-    outcome.limited = state.data<registry::RightsByRepository>().limited;
-    outcome.args = state.args;
+    for (const rules::AccessVerdict& verdict : request.judge(loaded_.language)) {
+      outcome.kind = verdict.kind;
+      outcome.status = verdict.answer.status;
+      outcome.challenge = CheckedRequest::header(verdict, "WWW-Authenticate");
+    }
+    outcome.user = request.user();
+    outcome.limited = request.state().data<registry::RightsByRepository>().limited;
+    outcome.args = request.state().args;
     return outcome;
   }
 
  private:
-  Task<void> run(rules::RequestState& state, Outcome& outcome) {
-    const auto& check = language_.access_checks().front();
-    if (!check->applies(*state.level)) co_return;
-    const rules::AccessVerdict verdict = co_await check->judge(state);
-    outcome.kind = verdict.kind;
-    outcome.status = verdict.answer.status;
-    if (const std::string* value = verdict.answer.headers.find("WWW-Authenticate")) outcome.challenge = *value;
-  }
-
-  async::BlockingPool pool_;
-  rules::Language language_;
-  rules::Loader::Loaded loaded_;
+  async::BlockingPool pool_{1, 8};
+  rules_test::Loaded loaded_;
 };
 
 const std::string complete =
@@ -119,19 +76,19 @@ std::string good_token(const std::string& changed = "") {
 
 TEST_CASE("a realm without what a token is checked by is an error at its line") {
   CHECK(Site("auth_token https://auth/;\n" + location).errors() ==
-        "\"auth_token\" needs \"auth_token_service\" beside it in /etc/site.conf:2\n");
+        "\"auth_token\" needs \"auth_token_service\" beside it in /etc/test.conf:2\n");
   CHECK(Site("auth_token a; auth_token_service s; auth_token_issuer i;" + location).errors() ==
-        "\"auth_token\" needs \"auth_token_keys\" beside it in /etc/site.conf:2\n");
+        "\"auth_token\" needs \"auth_token_keys\" beside it in /etc/test.conf:2\n");
   CHECK(Site("auth_token a; auth_token_service s; auth_token_keys keys;" + location).errors() ==
-        "\"auth_token\" needs \"auth_token_issuer\" beside it in /etc/site.conf:2\n");
+        "\"auth_token\" needs \"auth_token_issuer\" beside it in /etc/test.conf:2\n");
   CHECK(Site("auth_token off;" + location).errors() == "");
   CHECK(Site(complete + location).errors() == "");
   CHECK(Site("auth_token_keys none;" + location)
             .errors()
             .starts_with("\"auth_token_keys\" directive cannot read its file"));
-  CHECK(Site("auth_token_keys site.conf;" + location).errors() ==
-        "\"auth_token_keys\" directive cannot use its file: \"/etc/site.conf\": has no certificate in "
-        "/etc/site.conf:2\n");
+  CHECK(Site("auth_token_keys test.conf;" + location).errors() ==
+        "\"auth_token_keys\" directive cannot use its file: \"/etc/test.conf\": has no certificate in "
+        "/etc/test.conf:2\n");
 }
 
 TEST_CASE("an inner level asks nobody by off, and asks by what the outer levels say") {

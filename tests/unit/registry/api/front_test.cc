@@ -2,13 +2,10 @@
 
 #include <doctest/doctest.h>
 
-#include <array>
 #include <string>
 
-#include "config/parser.h"
-#include "config/source.h"
 #include "registry/api/metrics.h"
-#include "rules/loader.h"
+#include "unit/rules/loaded.h"
 
 using namespace caisson;
 using registry::FrontSettings;
@@ -16,35 +13,10 @@ using registry::Route;
 
 namespace {
 
-// The block that the gateway brings in earnest.
-Result<void> read_http(rules::Loader& loader, const config::Directive& directive) {
-  loader.read_block(directive, rules::Http);
-  return {};
-}
-constexpr std::array kHttp{
-    rules::DirectiveSpec{"http", rules::Main, 0, 0, rules::DirectiveSpec::Body::Required, read_http}};
-
-struct Loaded {
+struct Loaded : rules_test::Loaded {
   explicit Loaded(const std::string& block, observe::Metrics* metrics = nullptr)
-      : source({{"/etc/test.conf", "http {\n" + block + "\n}\n"}}) {
-    registry::describe_front(language);
-    language.add_directives(kHttp);
-    rules::Services services;
-    services.metrics = metrics;
-    rules::Loader loader(language, source, {"/", "/etc/", "stderr"}, services);
-    auto loaded = loader.load(config::parse(source, "/etc/test.conf"));
-    for (const Error& error : loaded.errors) errors += error.what + '\n';
-    settings = std::move(loaded.settings);
-  }
-  const FrontSettings& front() const {
-    REQUIRE_MESSAGE(settings != nullptr, errors);
-    return settings->root.inner().at(0)->get<FrontSettings>();
-  }
-
-  config::MemorySource source;
-  rules::Language language;
-  std::string errors;
-  std::unique_ptr<rules::Settings> settings;
+      : rules_test::Loaded({&registry::describe_front}, block, {.services = {.metrics = metrics}}) {}
+  const FrontSettings& front() const { return http().get<FrontSettings>(); }
 };
 
 }  // namespace

@@ -4,37 +4,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "config/parser.h"
-#include "config/source.h"
 #include "registry/api/collection_settings.h"
 #include "registry/api/metrics.h"
-#include "rules/loader.h"
 #include "rules/phases.h"
 #include "unit/registry/store/scratch.h"
+#include "unit/rules/loaded.h"
 
 using namespace caisson;
 using registry::store::Scratch;
 
 namespace {
 
-// The block that the upstream module brings in earnest.
-Result<void> read_upstream(rules::Loader& loader, const config::Directive& directive) {
-  loader.read_block(directive, rules::Upstream);
-  return {};
-}
-constexpr std::array kUpstream{
-    rules::DirectiveSpec{"upstream", rules::Main, 1, 1, rules::DirectiveSpec::Body::Required, read_upstream}};
-
-struct Loaded {
+struct Loaded : rules_test::Loaded {
   explicit Loaded(const std::string& block, std::string prefix = "/nowhere/")
-      : source({{"/etc/test.conf", "upstream r {\n" + block + "\n}\n"}}) {
-    registry::describe(language);
-    language.add_directives(kUpstream);
-    rules::Loader loader(language, source, {std::move(prefix), "/etc/", "stderr"}, {});
-    auto loaded = loader.load(config::parse(source, "/etc/test.conf"));
-    for (const Error& error : loaded.errors) errors += error.what + '\n';
-    settings = std::move(loaded.settings);
-  }
+      : rules_test::Loaded({&registry::describe}, "upstream r {" + block + "}", {.prefix = std::move(prefix)}) {}
   std::string start() const {
     REQUIRE_MESSAGE(settings != nullptr, errors);
     for (const auto& check : settings->start_checks) {
@@ -42,11 +25,6 @@ struct Loaded {
     }
     return "";
   }
-
-  config::MemorySource source;
-  rules::Language language;
-  std::string errors;
-  std::unique_ptr<rules::Settings> settings;
 };
 
 }  // namespace
@@ -55,7 +33,7 @@ TEST_CASE("an upstream with a registry has a handler, and opens its folder at th
   const Scratch scratch;
   const Loaded loaded("registry " + scratch.path().string() + "; registry_delete on; registry_read_only off;");
   CHECK(loaded.start() == "");
-  const rules::Level& upstream = *loaded.settings->root.inner().at(0);
+  const rules::Level& upstream = *loaded.http().inner().at(0);
   CHECK(upstream.get<rules::EmbeddedUpstream>().handler != nullptr);
 }
 

@@ -7,7 +7,7 @@
 
 #include "registry/notify/endpoint.h"
 #include "registry/notify/module.h"
-#include "rules/loader.h"
+#include "unit/rules/loaded.h"
 
 using namespace caisson;
 using namespace caisson::registry::notify;
@@ -22,32 +22,16 @@ std::string shown(const Event& event) {
   return std::regex_replace(text, std::regex(R"("timestamp":"[0-9T:.-]{19,29}Z")"), R"("timestamp":"T")");
 }
 
-template <rules::Block Kind>
-Result<void> block(rules::Loader& loader, const config::Directive& directive) {
-  loader.read_block(directive, Kind);
-  return {};
-}
-constexpr rules::DirectiveSpec blocks[] = {
-    {"http", rules::Main, 0, 0, rules::DirectiveSpec::Body::Required, &block<rules::Http>},
-    {"upstream", rules::Http, 1, 1, rules::DirectiveSpec::Body::Required, &block<rules::Upstream>},
-};
-
 struct Read {
   std::string errors;
   NotifySettings settings;
 };
 Read read(const std::string& directives) {
-  rules::Language language;
-  language.add_directives(blocks);
-  describe(language);
-  config::MemorySource files({{"/etc/c.conf", "http { upstream u {\n" + directives + "\n} }\n"},
-                              {"/etc/secret", "me:word\n"},
-                              {"/etc/bad", "x"}});
-  rules::Loader loader(language, files, {"/", "/etc/", "stderr"}, {});
-  auto loaded = loader.load(config::parse(files, "/etc/c.conf"));
+  const rules_test::Loaded loaded({&describe}, "upstream u {" + directives + "}",
+                                  {.files = {{"/etc/secret", "me:word\n"}, {"/etc/bad", "x"}}});
   Read made;
-  for (const Error& error : loaded.errors) made.errors += error.what + '\n';
-  if (loaded.settings) made.settings = loaded.settings->root.inner().at(0)->inner().at(0)->get<NotifySettings>();
+  made.errors = loaded.errors;
+  if (loaded.settings) made.settings = loaded.http().inner().at(0)->get<NotifySettings>();
   return made;
 }
 
@@ -132,7 +116,7 @@ TEST_CASE("the directives of a receiver are read, and refused with their line an
   CHECK(read_all.settings.complete().references);
 
   const auto invalid = [](const std::string& name) {
-    return "\"registry_notify\" directive has an invalid parameter \"" + name + "\" in /etc/c.conf:2\n";
+    return "\"registry_notify\" directive has an invalid parameter \"" + name + "\" in /etc/test.conf:2\n";
   };
   for (const char* const bad : {"timeout=0", "threshold=0", "backoff=x", "header=SECRET", "header=:x", "queue=0",
                                 "credentials=bad", "what=SECRET", "nothing"}) {

@@ -2,12 +2,10 @@
 
 #include <doctest/doctest.h>
 
-#include <array>
 #include <string>
+#include <string_view>
 
-#include "config/parser.h"
-#include "config/source.h"
-#include "rules/loader.h"
+#include "unit/rules/loaded.h"
 
 using namespace caisson;
 using registry::find_route_behind;
@@ -16,32 +14,9 @@ using registry::Route;
 
 namespace {
 
-// The block that the gateway brings in earnest.
-Result<void> read_http(rules::Loader& loader, const config::Directive& directive) {
-  loader.read_block(directive, rules::Http);
-  return {};
-}
-constexpr std::array kHttp{
-    rules::DirectiveSpec{"http", rules::Main, 0, 0, rules::DirectiveSpec::Body::Required, read_http}};
-
-struct Loaded {
-  explicit Loaded(const std::string& block) : source({{"/etc/test.conf", "http {\n" + block + "\n}\n"}}) {
-    registry::describe_prefix(language);
-    language.add_directives(kHttp);
-    rules::Loader loader(language, source, {"/", "/etc/", "stderr"}, {});
-    auto loaded = loader.load(config::parse(source, "/etc/test.conf"));
-    for (const Error& error : loaded.errors) errors += error.what + '\n';
-    settings = std::move(loaded.settings);
-  }
-  std::string_view prefix() const {
-    REQUIRE_MESSAGE(settings != nullptr, errors);
-    return settings->root.inner().at(0)->get<Prefix>().str();
-  }
-
-  config::MemorySource source;
-  rules::Language language;
-  std::string errors;
-  std::unique_ptr<rules::Settings> settings;
+struct Loaded : rules_test::Loaded {
+  explicit Loaded(const std::string& block) : rules_test::Loaded({&registry::describe_prefix}, block) {}
+  std::string_view prefix() const { return http().get<Prefix>().str(); }
 };
 
 }  // namespace
