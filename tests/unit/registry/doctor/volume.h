@@ -16,12 +16,8 @@ class Volume {
  public:
   store::Digest push_blob(const std::string& name, const std::string& bytes,
                           store::Algorithm algorithm = store::Algorithm::Sha256) {
-    auto upload = store_.repository(store::repository(name)).begin_upload(algorithm);
-    REQUIRE(upload.ok());
-    REQUIRE(upload.value().append(text::bytes_of(bytes)).ok());
-    const store::Digest digest = digest_of(algorithm, text::bytes_of(bytes));
-    REQUIRE(upload.value().commit(digest).ok());
-    return digest;
+    store::Repository to = store_.repository(store::repository(name));
+    return store::push_blob(to, bytes, algorithm);
   }
 
   store::Digest push_manifest(const std::string& name, const std::string& bytes, const std::string& tag = "") {

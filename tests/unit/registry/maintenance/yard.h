@@ -24,18 +24,13 @@ struct Image {
   store::References references = {};
 };
 
-struct Yard {
-  store::Scratch scratch;
-  store::Store store{scratch.driver(), observe::ErrorLog()};
+struct Yard : store::Stored {
   CollectionRules rules;
   std::vector<std::string> lines;
 
   Digest blob(const char* name, std::string_view bytes) {
-    auto upload = store.repository(repository(name)).begin_upload(store::Algorithm::Sha256);
-    REQUIRE(upload.ok());
-    REQUIRE(upload.value().append(text::bytes_of(bytes)).ok());
-    REQUIRE(upload.value().commit(sha256(bytes)).ok());
-    return sha256(bytes);
+    store::Repository to = store.repository(repository(name));
+    return push_blob(to, bytes);
   }
   static std::string described(const Digest& digest) { return R"({"digest":")" + digest.str() + R"(","size":1})"; }
   static std::string about(const Digest* subject) {

@@ -10,9 +10,7 @@ using namespace caisson::registry::store;
 
 namespace {
 
-struct Fixture {
-  Scratch scratch;
-  Store store{scratch.driver(), observe::ErrorLog()};
+struct Fixture : Stored {
   Repository app = store.repository(repository("app"));
   Upload upload = std::move(app.begin_upload(Algorithm::Sha256)).value();
   const UploadId id = upload.id();

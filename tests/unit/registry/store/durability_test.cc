@@ -152,19 +152,13 @@ struct Fixture {
   Repository app = store.repository(repository("library/app"));
 
   std::string path(const Key& key) const { return (scratch.path() / key.path()).string(); }
-  Upload upload_of(std::string_view bytes) {
-    auto upload = app.begin_upload(Algorithm::Sha256);
-    REQUIRE(upload.ok());
-    REQUIRE(upload.value().append(text::bytes_of(bytes)).ok());
-    return std::move(upload).value();
-  }
 };
 
 }  // namespace
 
 TEST_CASE_FIXTURE(Fixture, "a blob, its link and every folder above them are on disk before commit succeeds") {
   const Digest digest = sha256("hello");
-  Upload upload = upload_of("hello");
+  Upload upload = upload_of(app, "hello");
   std::size_t renames = 0;
   watch.disk.before_rename = [&](const std::string& from, const std::string& to) {
     ++renames;
@@ -191,7 +185,7 @@ TEST_CASE_FIXTURE(Fixture, "the bytes of a file are on disk before it gets its n
     for (std::string_view up = parent_of(from); !up.empty(); up = parent_of(up)) only_bytes.synced(std::string(up));
     CHECK_MESSAGE(only_bytes.holds(from), from);
   };
-  REQUIRE(upload_of("hello").commit(sha256("hello")).ok());
+  REQUIRE(upload_of(app, "hello").commit(sha256("hello")).ok());
   REQUIRE(app.put_manifest(sha256("{}"), "{}", {}, {tag("v1")}).ok());
   CHECK(renames == 6);  // blob, its link; manifest, its revision, the tag's index and current
 }
@@ -206,14 +200,14 @@ TEST_CASE_FIXTURE(Fixture,
     std::filesystem::create_directory(folder);
     watch.disk.made(folder.string());
   }
-  REQUIRE(upload_of("hello").commit(digest).ok());
+  REQUIRE(upload_of(app, "hello").commit(digest).ok());
   CHECK(watch.disk.holds(path(Layout::blob_data(digest))));
 }
 
 TEST_CASE_FIXTURE(Fixture, "where a sandbox forbids to ask for handles, folders are made and on disk all the same") {
   watch.disk.handles_forbidden = true;
   const Digest digest = sha256("hello");
-  REQUIRE(upload_of("hello").commit(digest).ok());
+  REQUIRE(upload_of(app, "hello").commit(digest).ok());
   REQUIRE(app.put_manifest(sha256("{}"), "{}", {}, {tag("v1")}).ok());
   CHECK(watch.disk.holds(path(Layout::blob_data(digest))));
   CHECK(watch.disk.holds(path(Layout::layer_link(app.name(), digest))));
@@ -263,7 +257,7 @@ TEST_CASE_FIXTURE(Fixture, "a folder that another process removed and made anew 
 }
 
 TEST_CASE_FIXTURE(Fixture, "a full disk refuses the bytes, and the upload goes on from where it was") {
-  Upload upload = upload_of("hel");
+  Upload upload = upload_of(app, "hel");
   watch.disk.room = 1;
   CHECK(upload.append(text::bytes_of("lo")).error().code == ErrorCode::NoSpace);
   CHECK(upload.size() == 3);
@@ -274,17 +268,17 @@ TEST_CASE_FIXTURE(Fixture, "a full disk refuses the bytes, and the upload goes o
 }
 
 TEST_CASE_FIXTURE(Fixture, "a disk that is full at the link leaves no link, and a later push succeeds") {
-  Upload upload = upload_of("hello");
+  Upload upload = upload_of(app, "hello");
   watch.disk.room = 0;
   CHECK(upload.commit(sha256("hello")).error().code == ErrorCode::NoSpace);
   CHECK(app.blob_size(sha256("hello")).error().code == ErrorCode::NotFound);
   watch.disk.room = -1;
-  CHECK(upload_of("hello").commit(sha256("hello")).ok());
+  CHECK(upload_of(app, "hello").commit(sha256("hello")).ok());
   CHECK(app.blob_size(sha256("hello")).ok());
 }
 
 TEST_CASE_FIXTURE(Fixture, "an upload whose sync fails is gone: nobody can say which of its bytes are left") {
-  Upload upload = upload_of("hello");
+  Upload upload = upload_of(app, "hello");
   const UploadId id = upload.id();
   watch.disk.sync_error = EIO;
   CHECK(upload.commit(sha256("hello")).error().code == ErrorCode::Io);

@@ -11,20 +11,12 @@ using namespace caisson::registry::store;
 
 namespace {
 
-struct Fixture {
-  Scratch scratch;
-  Store store{scratch.driver(), observe::ErrorLog()};
+struct Fixture : Stored {
   Repository app = store.repository(repository("app"));
   const Digest digest = sha256("hello");
   const std::filesystem::path data = scratch.path() / Layout::blob_data(digest).path();
 
-  Fixture() { REQUIRE(upload().commit(digest).ok()); }
-  Upload upload() {
-    auto upload = app.begin_upload(Algorithm::Sha256);
-    REQUIRE(upload.ok());
-    REQUIRE(upload.value().append(text::bytes_of("hello")).ok());
-    return std::move(upload).value();
-  }
+  Fixture() { push_blob(app, "hello"); }
   void make_old(const std::filesystem::path& path) const {
     std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) - std::chrono::hours(2));
   }
@@ -43,7 +35,7 @@ TEST_CASE_FIXTURE(Fixture, "every answer that says \"exists\" renews the blob's 
   REQUIRE_FALSE(is_leased(data));
   SUBCASE("its size") { CHECK(app.blob_size(digest).ok()); }
   SUBCASE("a mount") { CHECK(store.repository(repository("other")).mount_blob(digest, app.name()).ok()); }
-  SUBCASE("a second upload") { CHECK(upload().commit(digest).ok()); }
+  SUBCASE("a second upload") { CHECK(upload_of(app, "hello").commit(digest).ok()); }
   SUBCASE("a manifest that refers to it") {
     CHECK(app.put_manifest(sha256("{}"), "{}", {{digest}, {}}, {}).value().empty());
   }

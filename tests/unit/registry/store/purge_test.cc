@@ -8,10 +8,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Fixture {
-  Scratch scratch;
-  Store store{scratch.driver(), observe::ErrorLog()};
-
+struct Fixture : Stored {
   // An upload that began that long ago, as `startedat` tells.
   UploadId begun(const char* name, const std::string& started = "2020-01-01T00:00:00Z") {
     auto upload = store.repository(repository(name)).begin_upload(Algorithm::Sha256);

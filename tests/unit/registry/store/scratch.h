@@ -1,6 +1,7 @@
-// A folder of its own for one test, removed with all that is in it at the end of its scope.
+// A folder of its own for one test, removed with all that is in it at the end of its scope, and a store in it.
 #pragma once
 
+#include <doctest/doctest.h>
 #include <stdlib.h>
 
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/text.h"
 #include "registry/store/filesystem.h"
@@ -57,5 +59,25 @@ class Scratch {
 inline Digest sha256(std::string_view text) { return digest_of(Algorithm::Sha256, text::bytes_of(text)); }
 inline RepositoryName repository(std::string_view text) { return RepositoryName::parse(text).value(); }
 inline Tag tag(std::string_view text) { return Tag::parse(text).value(); }
+
+// What fixtures begin with.
+struct Stored {
+  Scratch scratch;
+  Store store{scratch.driver(), observe::ErrorLog()};
+};
+
+// An upload of these bytes that is no blob yet.
+inline Upload upload_of(Repository& to, std::string_view bytes, Algorithm algorithm = Algorithm::Sha256) {
+  auto upload = to.begin_upload(algorithm);
+  REQUIRE(upload.ok());
+  REQUIRE(upload.value().append(text::bytes_of(bytes)).ok());
+  return std::move(upload).value();
+}
+
+inline Digest push_blob(Repository& to, std::string_view bytes, Algorithm algorithm = Algorithm::Sha256) {
+  const Digest digest = digest_of(algorithm, text::bytes_of(bytes));
+  REQUIRE(upload_of(to, bytes, algorithm).commit(digest).ok());
+  return digest;
+}
 
 }  // namespace caisson::registry::store

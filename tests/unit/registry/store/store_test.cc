@@ -13,17 +13,9 @@ using namespace caisson::registry::store;
 
 namespace {
 
-struct Fixture {
-  Scratch scratch;
-  Store store{scratch.driver(), observe::ErrorLog()};
+struct Fixture : Stored {
   Repository app = store.repository(repository("library/app"));
 
-  void push(Repository& to, std::string_view bytes) {
-    auto upload = to.begin_upload(Algorithm::Sha256);
-    REQUIRE(upload.ok());
-    REQUIRE(upload.value().append(text::bytes_of(bytes)).ok());
-    REQUIRE(upload.value().commit(sha256(bytes)).ok());
-  }
   void push_manifest(Repository& to, std::string_view bytes, const std::vector<Tag>& tags) {
     auto missing = to.put_manifest(sha256(bytes), bytes, {}, tags);
     REQUIRE(missing.ok());
@@ -41,7 +33,7 @@ std::string layer_path(std::string_view name, const Digest& digest) {
 }  // namespace
 
 TEST_CASE_FIXTURE(Fixture, "an upload becomes a blob with exactly registry:2's files") {
-  push(app, "hello");
+  push_blob(app, "hello");
   CHECK(scratch.read(blob_path(sha256("hello"))) == "hello");
   CHECK(scratch.read(layer_path("library/app", sha256("hello"))) == sha256("hello").str());
   CHECK(std::filesystem::is_empty(scratch.v2("repositories/library/app/_uploads")));
@@ -73,7 +65,7 @@ TEST_CASE_FIXTURE(Fixture, "a wrong digest leaves neither blob nor upload") {
 
 TEST_CASE_FIXTURE(Fixture, "a blob of another repository is not visible until it is mounted") {
   Repository other = store.repository(repository("other"));
-  push(other, "shared");
+  push_blob(other, "shared");
   CHECK(app.blob_size(sha256("shared")).error().code == ErrorCode::NotFound);
   CHECK(app.mount_blob(sha256("absent"), other.name()).error().code == ErrorCode::NotFound);
   REQUIRE(app.mount_blob(sha256("shared"), other.name()).ok());
@@ -82,7 +74,7 @@ TEST_CASE_FIXTURE(Fixture, "a blob of another repository is not visible until it
 
 TEST_CASE_FIXTURE(Fixture, "deleting a blob takes it from one repository only") {
   Repository other = store.repository(repository("other"));
-  push(app, "shared");
+  push_blob(app, "shared");
   REQUIRE(other.mount_blob(sha256("shared"), app.name()).ok());
   CHECK(app.delete_blob(sha256("shared")).ok());
   CHECK(app.delete_blob(sha256("shared")).error().code == ErrorCode::NotFound);
@@ -91,13 +83,13 @@ TEST_CASE_FIXTURE(Fixture, "deleting a blob takes it from one repository only") 
 }
 
 TEST_CASE_FIXTURE(Fixture, "the empty blob is a blob; any other empty file is not, until it is pushed again") {
-  push(app, "");
+  push_blob(app, "");
   CHECK(app.blob_size(sha256("")).value() == 0);
-  push(app, "hello");
+  push_blob(app, "hello");
   scratch.write(blob_path(sha256("hello")), "");
   CHECK(app.blob_size(sha256("hello")).error().code == ErrorCode::NotFound);
   CHECK(app.open_blob(sha256("hello")).error().code == ErrorCode::NotFound);
-  push(app, "hello");
+  push_blob(app, "hello");
   CHECK(app.blob_size(sha256("hello")).value() == 5);
 }
 
@@ -107,7 +99,7 @@ TEST_CASE_FIXTURE(Fixture, "an empty or malformed link is absent, and is reporte
   REQUIRE(file.ok());
   Store logging(scratch.driver(), observe::ErrorLog({{file.value(), observe::Level::Warn}}));
   Repository broken = logging.repository(repository("library/app"));
-  push(app, "hello");
+  push_blob(app, "hello");
   push_manifest(app, "{}", {tag("v1")});
   for (const std::string_view content : {"", "sha256:", "nonsense", "sha256:../../../../etc/passwd"}) {
     CAPTURE(content);
@@ -124,7 +116,7 @@ TEST_CASE_FIXTURE(Fixture, "an empty or malformed link is absent, and is reporte
 }
 
 TEST_CASE_FIXTURE(Fixture, "a sha512 link of registry:2 leads to the sha256 data that it names") {
-  push(app, "hello");
+  push_blob(app, "hello");
   const Digest asked = digest_of(Algorithm::Sha512, text::bytes_of("hello"));
   scratch.write("repositories/library/app/_layers/sha512/" + std::string(asked.hex()) + "/link", sha256("hello").str());
   CHECK(all_of(*app.open_blob(asked).value()) == "hello");
@@ -234,7 +226,7 @@ TEST_CASE_FIXTURE(Fixture, "a manifest is stored with registry:2's files, by dig
 }
 
 TEST_CASE_FIXTURE(Fixture, "a manifest whose references are missing is not stored") {
-  push(app, "layer");
+  push_blob(app, "layer");
   push_manifest(app, "child", {});
   const auto put = [&](std::vector<Digest> blobs, std::vector<Digest> manifests) {
     return app.put_manifest(sha256("m"), "m", {std::move(blobs), std::move(manifests)}, {tag("v1")});
@@ -287,7 +279,7 @@ TEST_CASE_FIXTURE(Fixture, "tags are listed in pages, sorted bytewise") {
 
 TEST_CASE_FIXTURE(Fixture, "a repository is known by its blobs or manifests, not by those below it") {
   CHECK(app.tags("", 10).error().code == ErrorCode::NotFound);
-  push(app, "x");
+  push_blob(app, "x");
   CHECK(app.tags("", 10).value().names.empty());
   CHECK(store.repository(repository("library")).tags("", 10).error().code == ErrorCode::NotFound);
 }
@@ -297,7 +289,7 @@ TEST_CASE_FIXTURE(Fixture, "the catalog lists repositories component by componen
   const std::vector<std::string> expected{"a", "a/b", "a/b/c", "a-b", "a.b/x", "b", "library/app"};
   for (const std::string& name : expected) {
     Repository to = store.repository(repository(name));
-    push(to, "x");
+    push_blob(to, "x");
   }
   (void)store.repository(repository("only-uploads")).begin_upload(Algorithm::Sha256);
   scratch.write("repositories/_trash/_layers/x", "");

@@ -10,9 +10,7 @@ namespace {
 
 using Expected = std::vector<std::string>;
 
-struct Fixture {
-  Scratch scratch;
-  Store store{scratch.driver(), observe::ErrorLog()};
+struct Fixture : Stored {
   Repository app = store.repository(repository("app"));
 
   void push(std::string_view bytes, const std::vector<Tag>& tags) {

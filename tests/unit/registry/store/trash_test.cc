@@ -10,19 +10,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Fixture {
-  Scratch scratch;
-  Store store{scratch.driver(), observe::ErrorLog()};
+struct Fixture : Stored {
   Repository app = store.repository(repository("app"));
-  const Digest digest = push("hello");
+  const Digest digest = push_blob(app, "hello");
 
-  Digest push(std::string_view bytes) {
-    auto upload = app.begin_upload(Algorithm::Sha256);
-    REQUIRE(upload.ok());
-    REQUIRE(upload.value().append(text::bytes_of(bytes)).ok());
-    REQUIRE(upload.value().commit(sha256(bytes)).ok());
-    return sha256(bytes);
-  }
   TrashName throw_away(const Key& place, Time when = Time::clock::now()) {
     TrashName name = TrashName::generate(when);
     REQUIRE(store.driver().move(place, Layout::in_trash(name, place)).ok());
@@ -51,7 +42,7 @@ TEST_CASE_FIXTURE(Fixture, "a blob in the trash comes back for whoever follows a
   SUBCASE("its bytes") { CHECK(app.open_blob(digest).value()->size() == 5); }
   SUBCASE("a mount") { CHECK(store.repository(repository("other")).mount_blob(digest, app.name()).ok()); }
   SUBCASE("a manifest") { CHECK(app.put_manifest(sha256("{}"), "{}", {{digest}, {}}, {}).value().empty()); }
-  SUBCASE("a second upload") { push("hello"); }
+  SUBCASE("a second upload") { push_blob(app, "hello"); }
   CHECK(scratch.read("blobs/sha256/" + std::string(digest.hex()).substr(0, 2) + '/' + std::string(digest.hex()) +
                      "/data") == "hello");
   CHECK(store.driver().changed(Layout::blob_data(digest)).value() > Time::clock::now() - 1min);
