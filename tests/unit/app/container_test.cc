@@ -6,6 +6,7 @@
 
 #include "app/container/entry.h"
 #include "app/container/health.h"
+#include "unit/temporary_folder.h"
 
 using namespace caisson;
 using namespace caisson::app::container;
@@ -25,16 +26,10 @@ std::string read(const std::filesystem::path& path) {
 class Folders : public TemplateFolders {
  public:
   Folders() {
-    std::string name = (std::filesystem::temp_directory_path() / "container.XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    root_ = name;
-    templates = root_ / "templates";
-    output = root_ / "conf.d";
+    templates = root_.path("templates");
+    output = root_.path("conf.d");
     std::filesystem::create_directories(templates);
   }
-  ~Folders() { std::filesystem::remove_all(root_); }
-  Folders(const Folders&) = delete;
-  Folders& operator=(const Folders&) = delete;
 
   void add(const std::string& name, const std::string& text) const {
     const std::filesystem::path path = std::filesystem::path(templates) / name;
@@ -44,7 +39,7 @@ class Folders : public TemplateFolders {
   std::string made(const std::string& name) const { return read(std::filesystem::path(output) / name); }
 
  private:
-  std::filesystem::path root_;
+  TemporaryFolder root_;
 };
 
 }  // namespace

@@ -3,33 +3,13 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
-#include <fstream>
+
+#include "unit/temporary_folder.h"
 
 using namespace caisson;
 using app::WatchedFiles;
 
 namespace {
-
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "watched.XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  std::string path(const std::string& name) const { return path_ / name; }
-  std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(path(name), std::ios::trunc) << text;
-    return path(name);
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 // A file is read at the second look after its stamp has changed.
 config::Files settled(WatchedFiles& watched) {
@@ -40,13 +20,13 @@ config::Files settled(WatchedFiles& watched) {
 }  // namespace
 
 TEST_CASE("files that stay as they are never change") {
-  Folder folder;
+  const TemporaryFolder folder;
   WatchedFiles watched({{folder.write("a", "one"), "one"}});
   for (int i = 0; i < 4; ++i) CHECK(watched.look().empty());
 }
 
 TEST_CASE("a change is told once, when the file has held still for a look") {
-  Folder folder;
+  const TemporaryFolder folder;
   const std::string a = folder.write("a", "one");
   const std::string b = folder.write("b", "two");
   WatchedFiles watched({{a, "one"}, {b, "two"}});
@@ -59,14 +39,14 @@ TEST_CASE("a change is told once, when the file has held still for a look") {
 }
 
 TEST_CASE("what changed between reading it and the first look counts") {
-  Folder folder;
+  const TemporaryFolder folder;
   const std::string a = folder.write("a", "new");
   WatchedFiles watched({{a, "old"}});
   CHECK(settled(watched) == config::Files{{a, "new"}});
 }
 
 TEST_CASE("a file written anew with the same text has not changed") {
-  Folder folder;
+  const TemporaryFolder folder;
   const std::string a = folder.write("a", "one");
   WatchedFiles watched({{a, "one"}});
   CHECK(settled(watched).empty());
@@ -76,7 +56,7 @@ TEST_CASE("a file written anew with the same text has not changed") {
 }
 
 TEST_CASE("a file that is gone is left as it was, and counts again when it is back with another text") {
-  Folder folder;
+  const TemporaryFolder folder;
   const std::string a = folder.write("a", "one");
   WatchedFiles watched({{a, "one"}});
   CHECK(settled(watched).empty());
@@ -87,7 +67,7 @@ TEST_CASE("a file that is gone is left as it was, and counts again when it is ba
 }
 
 TEST_CASE("a symbolic link that is swapped is a change of the file behind it") {
-  Folder folder;
+  const TemporaryFolder folder;
   folder.write("first", "one");
   folder.write("second", "two");
   std::filesystem::create_symlink("first", folder.path("link"));

@@ -12,25 +12,14 @@
 #include "async/pool.h"
 #include "base/handle.h"
 #include "unit/async/peer_closes.h"
+#include "unit/async/run.h"
 
 using namespace caisson;
-using caisson::async_test::peer_closes;
+using namespace caisson::async_test;
 using namespace caisson::async;
 using namespace std::chrono_literals;
 
 namespace {
-
-// Runs one task on a loop of its own to its end; what it throws comes out.
-template <class MakeTask>
-void run(MakeTask make_task) {
-  Loop loop;
-  std::exception_ptr failure;
-  loop.on_failure([&](std::exception_ptr error) { failure = error; });
-  loop.spawn(make_task(loop));
-  loop.stop_when_idle();
-  loop.run();
-  if (failure) std::rethrow_exception(failure);
-}
 
 Task<int> one() { co_return 1; }
 Task<int> fails() {

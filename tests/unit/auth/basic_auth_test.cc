@@ -12,8 +12,8 @@
 #include "rules/loader.h"
 #include "rules/phases.h"
 #include "unit/auth/checked_request.h"
-#include "unit/observe/temporary_folder.h"
 #include "unit/rules/loaded.h"
+#include "unit/temporary_folder.h"
 
 using namespace caisson;
 using auth_test::CheckedRequest;

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "unit/observe/temporary_folder.h"
+#include "unit/temporary_folder.h"
 
 using namespace caisson;
 using auth::Htpasswd;

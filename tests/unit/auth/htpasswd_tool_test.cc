@@ -13,7 +13,7 @@
 #include "auth/file_writer.h"
 #include "auth/htpasswd.h"
 #include "auth/htpasswd_edit.h"
-#include "unit/observe/temporary_folder.h"
+#include "unit/temporary_folder.h"
 
 using namespace caisson;
 using auth::Htpasswd;

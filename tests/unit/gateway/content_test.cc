@@ -1,5 +1,4 @@
 #include <arpa/inet.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,41 +10,11 @@
 
 #include "base/handle.h"
 #include "unit/gateway/gate_harness.h"
+#include "unit/temporary_folder.h"
 
 using gate_test::Gate;
 using gate_test::Response;
 using namespace caisson;
-
-namespace {
-
-std::string header(const Response& response, const char* name) {
-  return response.head.headers.joined(name).value_or("(none)");
-}
-
-// A folder that is gone with the test.
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "content-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  void write(const std::string& name, const std::string& text) const { std::ofstream(path_ + '/' + name) << text; }
-  std::string read(const std::string& name) const {
-    std::ifstream file(path_ + '/' + name);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-}  // namespace
 
 TEST_CASE("a rewrite to the same URI looks for a location again, and ten times are enough") {
   Gate gate("server { location /loop { rewrite ^ /loop; } location /stay { rewrite ^ /x; break; return 200 no; } }");
@@ -63,17 +32,17 @@ TEST_CASE("a bare return below 400 is an empty answer of that status, also in th
     location /moved { return 301; }
   })");
   const Response empty = gate.ask({"GET", "/empty"});
-  CHECK(header(empty, "Content-Type") == "text/plain");
-  CHECK(header(empty, "Content-Length") == "0");
+  CHECK(empty.header("Content-Type") == "text/plain");
+  CHECK(empty.header("Content-Length") == "0");
   const Response none = gate.ask({"GET", "/none"});
   CHECK(none.head.status == 204);
-  CHECK(header(none, "Content-Type") == "(none)");
-  CHECK(header(none, "Content-Length") == "(none)");
+  CHECK(none.header("Content-Type") == "(none)");
+  CHECK(none.header("Content-Length") == "(none)");
   CHECK(gate.get("/status") == "200");
   const Response page = gate.ask({"GET", "/page"});
   CHECK(page.head.status == 200);
-  CHECK(header(page, "Content-Length") == "0");
-  CHECK(header(gate.ask({"GET", "/moved"}), "Location").empty());
+  CHECK(page.header("Content-Length") == "0");
+  CHECK(gate.ask({"GET", "/moved"}).header("Location").empty());
 }
 
 TEST_CASE("an answer of the configuration's own fails what asks for a date or an entity tag") {
@@ -85,8 +54,8 @@ TEST_CASE("an answer of the configuration's own fails what asks for a date or an
 
 TEST_CASE("a redirect's page has no charset, other pages have") {
   Gate gate("charset utf-8; server { location /r { return 301 /x; } location /n { return 404; } }");
-  CHECK(header(gate.ask({"GET", "/r"}), "Content-Type") == "text/html");
-  CHECK(header(gate.ask({"GET", "/n"}), "Content-Type") == "text/html; charset=utf-8");
+  CHECK(gate.ask({"GET", "/r"}).header("Content-Type") == "text/html");
+  CHECK(gate.ask({"GET", "/n"}).header("Content-Type") == "text/html; charset=utf-8");
 }
 
 TEST_CASE("Chrome's and Internet Explorer's error pages are padded, unless msie_padding is off") {
@@ -111,11 +80,11 @@ TEST_CASE("more_set_headers replaces, more_clear_headers takes away, by status a
       location @in { return 200 "$http_x_in|$http_cookie"; }
     })");
   const Response answer = gate.ask({"GET", "/a"});
-  CHECK(header(answer, "X-All") == "/a");
-  CHECK(header(answer, "Server") == "mine");
-  CHECK(header(answer, "X-Error") == "(none)");
-  CHECK(header(gate.ask({"GET", "/e"}), "X-Error") == "yes");
-  CHECK(header(gate.ask({"GET", "/t"}), "X-Html") == "(none)");
+  CHECK(answer.header("X-All") == "/a");
+  CHECK(answer.header("Server") == "mine");
+  CHECK(answer.header("X-Error") == "(none)");
+  CHECK(gate.ask({"GET", "/e"}).header("X-Error") == "yes");
+  CHECK(gate.ask({"GET", "/t"}).header("X-Html") == "(none)");
   CHECK(gate.ask({"GET", "/in", {{"Cookie", "a=b"}}}).body == "set|");
 }
 
@@ -123,7 +92,7 @@ TEST_CASE("add_header may add a second Server, and replaces Last-Modified") {
   Gate gate(R"(server { location / { add_header Server mine; add_header Last-Modified never; return 200 text; } })");
   const Response answer = gate.ask({"GET", "/"});
   CHECK(answer.head.headers.count("Server") == 2);
-  CHECK(header(answer, "Last-Modified") == "never");
+  CHECK(answer.header("Last-Modified") == "never");
 }
 
 TEST_CASE("a map may not say twice what it means") {
@@ -134,7 +103,7 @@ TEST_CASE("a map may not say twice what it means") {
 }
 
 TEST_CASE("disable_symlinks keeps links out, up to where it is told to begin") {
-  const Folder folder;
+  const TemporaryFolder folder;
   folder.write("file", "text");
   std::filesystem::create_symlink("file", folder.path() + "/link");
   std::filesystem::create_directory(folder.path() + "/real");
@@ -165,8 +134,8 @@ TEST_CASE("the picture of empty_gif is there for GET, and not modified since 197
   Gate gate("server { location / { empty_gif; } }");
   const Response picture = gate.ask({"GET", "/x"});
   CHECK(picture.body.size() == 43);
-  CHECK(header(picture, "Content-Type") == "image/gif");
-  CHECK(gate.ask({"GET", "/x", {{"If-Modified-Since", header(picture, "Last-Modified")}}}).head.status == 304);
+  CHECK(picture.header("Content-Type") == "image/gif");
+  CHECK(gate.ask({"GET", "/x", {{"If-Modified-Since", picture.header("Last-Modified")}}}).head.status == 304);
   CHECK(gate.ask({"POST", "/x"}).head.status == 405);
 }
 
@@ -185,7 +154,7 @@ TEST_CASE("access_log's errors are nginx's") {
 }
 
 TEST_CASE("access_log off holds whatever else stands beside it; a path with variables is a file for each value") {
-  const Folder folder;
+  const TemporaryFolder folder;
   Gate gate("log_format n escape=none '$uri'; server { root " + folder.path() + "; location /off { access_log off; " +
             "access_log " + folder.path() + "/off-$arg_n n; return 200 x; } location / { access_log " + folder.path() +
             "/log-$arg_n n; return 200 x; } }");
@@ -193,8 +162,8 @@ TEST_CASE("access_log off holds whatever else stands beside it; a path with vari
   gate.get("/x?n=a");
   gate.get("/y?n=b");
   gate.get("/z?n=/../../c");
-  CHECK(folder.read("log-a") == "/x\n");
-  CHECK(folder.read("log-b") == "/y\n");
+  CHECK(folder.text("log-a") == "/x\n");
+  CHECK(folder.text("log-b") == "/y\n");
   CHECK_FALSE(std::filesystem::exists(folder.path() + "/off-a"));
 }
 
@@ -220,21 +189,21 @@ TEST_CASE("access_log to syslog sends one datagram a request") {
 
 TEST_CASE("a header stage sees in $sent_http_* what was added before it") {
   Gate gate("server { location / { add_header X-A one; add_header X-B $sent_http_x_a; return 200 text; } }");
-  CHECK(header(gate.ask({"GET", "/"}), "X-B") == "one");
+  CHECK(gate.ask({"GET", "/"}).header("X-B") == "one");
 }
 
 TEST_CASE("a range that is not there keeps what the stages had added to the file's head, and they add once more") {
-  const Folder folder;
+  const TemporaryFolder folder;
   folder.write("file", "text");
   Gate gate("server { root " + folder.path() +
             "; location / { add_header X-A a; add_header X-B b always; add_header Content-Type second; } }");
   const Response answer = gate.ask({"GET", "/file", {{"Range", "bytes=100-"}}});
   CHECK(answer.head.status == 416);
-  CHECK(header(answer, "Content-Range") == "bytes */4");
-  CHECK(header(answer, "X-A") == "a");
-  CHECK(header(answer, "X-B") == "b, b");
-  CHECK(header(answer, "Content-Type") == "text/html, second");
-  CHECK(header(answer, "ETag") == "(none)");
+  CHECK(answer.header("Content-Range") == "bytes */4");
+  CHECK(answer.header("X-A") == "a");
+  CHECK(answer.header("X-B") == "b, b");
+  CHECK(answer.header("Content-Type") == "text/html, second");
+  CHECK(answer.header("ETag") == "(none)");
 }
 
 TEST_CASE("a rewrite leads to internal locations, a client does not get there") {

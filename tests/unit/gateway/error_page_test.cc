@@ -4,16 +4,6 @@
 #include "gate_harness.h"
 
 using gate_test::Gate;
-using gate_test::Request;
-
-namespace {
-
-std::string header(const gate_test::Response& response, std::string_view name) {
-  const std::string* value = response.head.headers.find(name);
-  return value != nullptr ? *value : std::string();
-}
-
-}  // namespace
 
 TEST_CASE("a return with a text has its page already, and error_page leaves it alone") {
   Gate gate(R"(server {
@@ -35,7 +25,7 @@ TEST_CASE("an error page keeps the headers of the answer in whose place it comes
   })");
   const auto moved = gate.ask({"GET", "/moved"});
   CHECK(moved.head.status == 301);
-  CHECK(header(moved, "Location") == "http://a.example/new");
+  CHECK(moved.header("Location") == "http://a.example/new");
   CHECK(moved.body == "301");
 }
 

@@ -5,12 +5,14 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "async/loop.h"
 #include "async/pool.h"
 #include "gateway/gateway.h"
 #include "http/exchange.h"
 #include "rules/loader.h"
+#include "unit/http/recorder.h"
 
 namespace gate_test {
 
@@ -20,29 +22,8 @@ struct Response {
   http::ResponseHead head;
   std::string body;
   bool finished = false;
-};
 
-class Recorder final : public http::Responder, private http::BodyWriter {
- public:
-  explicit Recorder(Response& into) : into_(into) {}
-  async::Task<void> inform(const http::ResponseHead&) override { co_return; }
-  async::Task<void> start(http::ResponseHead head) override {
-    into_.head = std::move(head);
-    co_return;
-  }
-  http::BodyWriter& body() override { return *this; }
-
- private:
-  async::Task<void> write(std::span<const std::byte> slice) override {
-    into_.body.append(reinterpret_cast<const char*>(slice.data()), slice.size());
-    co_return;
-  }
-  async::Task<void> flush() override { co_return; }
-  async::Task<void> finish() override {
-    into_.finished = true;
-    co_return;
-  }
-  Response& into_;
+  std::string header(std::string_view name) const { return head.headers.joined(name).value_or("(none)"); }
 };
 
 struct Request {
@@ -87,7 +68,7 @@ class Gate {
     info.server_port = 80;
     if (connection) connection(info);
     http::EmptyBody body;
-    Recorder recorder(response);
+    http_test::Recorder recorder(response.head, response.body, response.finished);
     http::Exchange exchange(std::move(head), body, recorder, info);
     exchange.set_client_host("a.example");
     loop.spawn(serve(gate, exchange));

@@ -29,11 +29,6 @@ std::string unpacked(const std::string& packed) {
   return out;
 }
 
-std::string header(const Response& response, const char* name) {
-  const std::string* value = response.head.headers.find(name);
-  return value == nullptr ? "(none)" : *value;
-}
-
 Response ask(Gate& gate, const std::string& target, http::Headers headers) {
   return gate.ask({"GET", target, std::move(headers)});
 }
@@ -69,15 +64,15 @@ void run(async::Task<void> task) {
 TEST_CASE("an answer is compressed for who accepts gzip, and says that it depends on it") {
   Gate gate("gzip on; gzip_vary on; gzip_types text/plain; server { location / { return 200 \"" + letters + "\"; } }");
   const Response packed = ask(gate, "/", {{"Accept-Encoding", "gzip, deflate"}});
-  CHECK(header(packed, "Content-Encoding") == "gzip");
-  CHECK(header(packed, "Vary") == "Accept-Encoding");
-  CHECK(header(packed, "Content-Length") == "(none)");
+  CHECK(packed.header("Content-Encoding") == "gzip");
+  CHECK(packed.header("Vary") == "Accept-Encoding");
+  CHECK(packed.header("Content-Length") == "(none)");
   CHECK(packed.finished);
   CHECK(packed.body.size() < 100);
   CHECK(unpacked(packed.body) == letters);
   const Response plain = ask(gate, "/", {});
-  CHECK(header(plain, "Content-Encoding") == "(none)");
-  CHECK(header(plain, "Vary") == "Accept-Encoding");
+  CHECK(plain.header("Content-Encoding") == "(none)");
+  CHECK(plain.header("Vary") == "Accept-Encoding");
   CHECK(plain.body == letters);
 }
 
@@ -92,11 +87,11 @@ TEST_CASE("gzip leaves alone what is short, of another type, or of another statu
       location /created { return 201 "long enough text"; }
     })");
   const http::Headers gzip{{"Accept-Encoding", "gzip"}};
-  CHECK(header(ask(gate, "/short", gzip), "Content-Encoding") == "(none)");
-  CHECK(header(ask(gate, "/long", gzip), "Content-Encoding") == "gzip");
-  CHECK(header(ask(gate, "/json", gzip), "Content-Encoding") == "gzip");
-  CHECK(header(ask(gate, "/plain", gzip), "Content-Encoding") == "(none)");
-  CHECK(header(ask(gate, "/created", gzip), "Content-Encoding") == "(none)");
+  CHECK(ask(gate, "/short", gzip).header("Content-Encoding") == "(none)");
+  CHECK(ask(gate, "/long", gzip).header("Content-Encoding") == "gzip");
+  CHECK(ask(gate, "/json", gzip).header("Content-Encoding") == "gzip");
+  CHECK(ask(gate, "/plain", gzip).header("Content-Encoding") == "(none)");
+  CHECK(ask(gate, "/created", gzip).header("Content-Encoding") == "(none)");
 }
 
 TEST_CASE("what a registry names by digest is never compressed") {
@@ -111,11 +106,11 @@ TEST_CASE("what a registry names by digest is never compressed") {
   const http::Headers gzip{{"Accept-Encoding", "gzip"}};
   for (const char* target : {"/v2/m", "/v2/b", "/v2/d"}) {
     CAPTURE(target);
-    CHECK(header(ask(gate, target, gzip), "Content-Encoding") == "(none)");
-    CHECK(header(ask(gate, target, gzip), "Content-Length") != "(none)");
+    CHECK(ask(gate, target, gzip).header("Content-Encoding") == "(none)");
+    CHECK(ask(gate, target, gzip).header("Content-Length") != "(none)");
   }
-  CHECK(header(ask(gate, "/v2/t", gzip), "Content-Encoding") == "gzip");
-  CHECK(header(ask(gate, "/ui/b", gzip), "Content-Encoding") == "gzip");
+  CHECK(ask(gate, "/v2/t", gzip).header("Content-Encoding") == "gzip");
+  CHECK(ask(gate, "/ui/b", gzip).header("Content-Encoding") == "gzip");
 }
 
 TEST_CASE("Accept-Encoding is read as nginx reads it") {
@@ -145,7 +140,7 @@ TEST_CASE("behind a proxy gzip_proxied decides") {
   const auto encoding = [&](const char* target, bool login) {
     http::Headers headers{{"Accept-Encoding", "gzip"}, {"Via", "1.1 x"}};
     if (login) headers.add("Authorization", "Basic YTpi");
-    return header(ask(gate, target, headers), "Content-Encoding");
+    return ask(gate, target, headers).header("Content-Encoding");
   };
   CHECK(encoding("/off", false) == "(none)");
   CHECK(encoding("/any", false) == "gzip");
@@ -159,7 +154,7 @@ TEST_CASE("gzip_disable knows old browsers by name") {
   Gate gate(R"(gzip on; gzip_disable msie6 "curl/7";
     server { default_type text/html; location / { return 200 "<p>long enough to be packed"; } })");
   const auto encoding = [&](const char* agent) {
-    return header(ask(gate, "/", {{"Accept-Encoding", "gzip"}, {"User-Agent", agent}}), "Content-Encoding");
+    return ask(gate, "/", {{"Accept-Encoding", "gzip"}, {"User-Agent", agent}}).header("Content-Encoding");
   };
   CHECK(encoding("Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)") == "(none)");
   CHECK(encoding("Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1; SV1)") == "gzip");

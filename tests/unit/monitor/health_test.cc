@@ -12,6 +12,7 @@
 #include <future>
 
 #include "base/handle.h"
+#include "unit/temporary_folder.h"
 
 using namespace caisson;
 using namespace caisson::monitor;
@@ -115,16 +116,14 @@ TEST_CASE("checks end when nobody wants to know any more, however long their int
 }
 
 TEST_CASE("folders must be there, files that take a server out of service must not") {
-  char name[] = "/tmp/caisson-health-XXXXXX";
-  REQUIRE(::mkdtemp(name) != nullptr);
-  const std::string folder = name;
+  const TemporaryFolder temporary;
+  const std::string folder = temporary.path();
   CHECK_FALSE(folder_is_there(folder)({}));
   CHECK(folder_is_there(folder + "/none")({}) == "No such file or directory");
   CHECK_FALSE(no_file(folder + "/down")({}));
   std::ofstream(folder + "/down").put('x');
   CHECK(no_file(folder + "/down")({}) == "file exists");
   CHECK(folder_is_there(folder + "/down")({}) == "Not a directory");
-  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("an HTTP probe sends HEAD with its headers, and wants its status") {

@@ -14,13 +14,10 @@
 
 #include "base/text.h"
 #include "unit/net/net_fixture.h"
+#include "unit/temporary_folder.h"
 
 using namespace caisson;
-using namespace caisson::net;
 using namespace caisson::net_test;
-using namespace std::chrono_literals;
-using async::Loop;
-using async::Task;
 
 namespace {
 
@@ -62,18 +59,13 @@ TEST_CASE("an IPv6 wildcard leaves IPv4 alone") {
 }
 
 TEST_CASE("everybody may connect to a unix socket, as with nginx") {
-  char folder[] = "/tmp/caisson-listener-XXXXXX";
-  REQUIRE(::mkdtemp(folder) != nullptr);
-  const std::string path = std::string(folder) + "/s";
-  {
-    auto listener = open_listener(*Address::from_unix_path(path), {});
-    REQUIRE(listener.ok());
-    struct stat info {};
-    REQUIRE(::stat(path.c_str(), &info) == 0);
-    CHECK((info.st_mode & 0777) == 0666);
-  }
-  ::unlink(path.c_str());
-  ::rmdir(folder);
+  const TemporaryFolder folder;
+  const std::string path = folder.path("s");
+  auto listener = open_listener(*Address::from_unix_path(path), {});
+  REQUIRE(listener.ok());
+  struct stat info {};
+  REQUIRE(::stat(path.c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0666);
 }
 
 TEST_CASE("an acceptor hands over each connection with its peer's address, until it is cancelled") {

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-#include <exception>
+#include <chrono>
 #include <utility>
 
 #include "async/join.h"
@@ -13,20 +13,15 @@
 #include "base/handle.h"
 #include "net/listener.h"
 #include "net/socket.h"
+#include "unit/async/run.h"
 
 namespace caisson::net_test {
 
-// Runs one task on a loop of its own to its end; what it throws comes out.
-template <class MakeTask>
-void run(MakeTask make_task) {
-  async::Loop loop;
-  std::exception_ptr failure;
-  loop.on_failure([&](std::exception_ptr error) { failure = error; });
-  loop.spawn(make_task(loop));
-  loop.stop_when_idle();
-  loop.run();
-  if (failure) std::rethrow_exception(failure);
-}
+using namespace net;
+using namespace std::chrono_literals;
+using async::Loop;
+using async::Task;
+using async_test::run;
 
 // Two connected non-blocking unix sockets.
 inline std::pair<Fd, Fd> socket_pair() {

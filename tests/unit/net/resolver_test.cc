@@ -8,11 +8,7 @@
 #include "unit/net/net_fixture.h"
 
 using namespace caisson;
-using namespace caisson::net;
 using namespace caisson::net_test;
-using namespace std::chrono_literals;
-using async::Loop;
-using async::Task;
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <atomic>
 #include <thread>
 
-#include "unit/observe/temporary_folder.h"
+#include "unit/temporary_folder.h"
 
 using namespace caisson;
 using namespace caisson::observe;

@@ -9,12 +9,7 @@
 #include "unit/tls/tls_fixture.h"
 
 using namespace caisson;
-using namespace caisson::tls;
 using namespace caisson::tls_test;
-using namespace caisson::net_test;
-using namespace std::chrono_literals;
-using async::Loop;
-using async::Task;
 
 namespace {
 

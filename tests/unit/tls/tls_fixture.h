@@ -14,6 +14,9 @@
 
 namespace caisson::tls_test {
 
+using namespace tls;
+using namespace net_test;
+
 inline const Identity& identity_of(const std::string& name) {
   static std::map<std::string, Identity> made;
   const auto known = made.find(name);

@@ -15,12 +15,7 @@
 
 using namespace caisson;
 using caisson::async_test::peer_closes;
-using namespace caisson::tls;
 using namespace caisson::tls_test;
-using namespace caisson::net_test;
-using namespace std::chrono_literals;
-using async::Loop;
-using async::Task;
 
 namespace {
 

@@ -7,7 +7,6 @@
 
 #include <array>
 #include <deque>
-#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +24,7 @@
 #include "observe/error_log.h"
 #include "rules/loader.h"
 #include "rules/request_log.h"
+#include "unit/async/run.h"
 #include "upstream/module.h"
 
 namespace upstream_test {
@@ -38,13 +38,7 @@ inline constexpr auto patience = 10s;
 // Runs one task on a loop of its own to its end; what it throws comes out.
 template <class MakeTask>
 void run(MakeTask make_task) {
-  async::Loop loop;
-  std::exception_ptr failure;
-  loop.on_failure([&](std::exception_ptr error) { failure = error; });
-  loop.spawn(async::with_deadline(patience, make_task()));
-  loop.stop_when_idle();
-  loop.run();
-  if (failure) std::rethrow_exception(failure);
+  async_test::run([&](async::Loop&) { return async::with_deadline(patience, make_task()); });
 }
 
 // One connection as a backend sees it.

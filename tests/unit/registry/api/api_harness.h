@@ -11,13 +11,14 @@
 #include "base/text.h"
 #include "http/exchange.h"
 #include "registry/api/api.h"
+#include "unit/http/recorder.h"
 #include "unit/registry/store/scratch.h"
 
 namespace caisson::registry {
 
-struct Response {
-  unsigned status = 0;
-  http::Headers headers;
+struct Response : http::ResponseHead {
+  Response() { status = 0; }  // until it is answered
+
   std::string body;
   bool finished = false;
   bool broken = false;  // the handler ended by PeerGone or Cancelled
@@ -42,30 +43,6 @@ class FakeBody final : public http::BodyReader {
   http::BodySize size_;
   bool breaks_off_;
   std::size_t next_ = 0;
-};
-
-class Recorder final : public http::Responder, private http::BodyWriter {
- public:
-  explicit Recorder(Response& into) : into_(into) {}
-  async::Task<void> inform(const http::ResponseHead&) override { co_return; }
-  async::Task<void> start(http::ResponseHead head) override {
-    into_.status = head.status;
-    into_.headers = std::move(head.headers);
-    co_return;
-  }
-  http::BodyWriter& body() override { return *this; }
-
- private:
-  async::Task<void> write(std::span<const std::byte> slice) override {
-    into_.body += text::view_of(slice);
-    co_return;
-  }
-  async::Task<void> flush() override { co_return; }
-  async::Task<void> finish() override {
-    into_.finished = true;
-    co_return;
-  }
-  Response& into_;
 };
 
 struct Ask {
@@ -103,7 +80,7 @@ class Registry {
     FakeBody body(std::move(slices), head.body, request.breaks_off);
     http::ConnectionInfo info;
     info.tls = true;
-    Recorder recorder(response);
+    http_test::Recorder recorder(response, response.body, response.finished);
     http::Exchange exchange(std::move(head), body, recorder, info);
     exchange.set_client_host(client_host);
     loop.spawn(handle(exchange, response));

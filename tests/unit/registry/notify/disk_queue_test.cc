@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "unit/observe/temporary_folder.h"
+#include "unit/temporary_folder.h"
 
 using namespace caisson::registry::notify;
 namespace fs = std::filesystem;

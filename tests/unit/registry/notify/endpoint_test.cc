@@ -10,7 +10,7 @@
 #include <functional>
 
 #include "registry/notify/notifier.h"
-#include "unit/observe/temporary_folder.h"
+#include "unit/temporary_folder.h"
 
 using namespace caisson;
 using namespace caisson::registry::notify;
