@@ -79,10 +79,13 @@ class Registry {
     }
     FakeBody body(std::move(slices), head.body, request.breaks_off);
     http::ConnectionInfo info;
+    info.client_address = "192.0.2.1";
+    info.client_port = 40000;
     info.tls = true;
     http_test::Recorder recorder(response, response.body, response.finished);
     http::Exchange exchange(std::move(head), body, recorder, info);
     exchange.set_client_host(client_host);
+    exchange.set_user(user);
     loop.spawn(handle(exchange, response));
     loop.stop_when_idle();
     loop.run();
@@ -109,6 +112,7 @@ class Registry {
 
   store::Scratch scratch;
   std::string client_host = "registry.example:5043";
+  std::string user;  // who is logged in
 
  private:
   async::Task<void> handle(http::Exchange& exchange, Response& response) {
