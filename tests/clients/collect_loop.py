@@ -15,8 +15,6 @@ usage: collect_loop.py --gate PROGRAM [--kills N] [--seed N] [--clients N] [--ke
 As for kill_loop.py, the seed settles what is done and when the kills come.
 """
 import argparse
-import contextlib
-import ctypes
 import json
 import os
 import pathlib
@@ -25,12 +23,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-import kill_loop
-from kill_loop import Broken, Client, Connection, Gate, Interrupted, LoopDisk, OCI, digest_of, wait_until
+from torture import Broken, LoopDisk, docker_registry_server, free_port, gate_server, main
+from torture_client import OCI, Client, Connection, Gate, Interrupted, check, digest_of, stop
 
 GRACE = 3  # seconds
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -375,7 +372,7 @@ def loop(options: argparse.Namespace, folder: pathlib.Path) -> str:
     loop_disk = LoopDisk(options, folder)
     loop_disk("mount")
     root = folder / "data/docker/registry/v2"
-    server = kill_loop.gate_server(options.gate, folder, kill_loop.free_port(), OPTIONS)
+    server = gate_server(options.gate, folder, free_port(), OPTIONS)
     os.sync()
     gate, known = Gate(server.port, options.power_cuts), Promises()
     chance = random.Random(options.seed)
@@ -419,17 +416,10 @@ def loop(options: argparse.Namespace, folder: pathlib.Path) -> str:
             images = look_through(gate_again(gate), known)
             collector = collect_beside()
             gate.up.set()
-            for client in clients:
-                if client.failure:
-                    raise client.failure
+            check(clients)
             if kill % 10 == 0 or kill == options.kills:
                 print(f"{kill} kills, {images} images promised, {known.counts}", flush=True)
-        for client in clients:
-            client.stopping = True
-        for client in clients:
-            client.join()
-            if client.failure:
-                raise client.failure
+        stop(clients)
         images = look_through(gate, known)
         stopped = stop_collector()
         collections, killed = collections + stopped[0], killed + stopped[1]
@@ -443,7 +433,7 @@ def loop(options: argparse.Namespace, folder: pathlib.Path) -> str:
         look_through(gate, known)
         server.end(signal.SIGTERM)
         if shutil.which("docker-registry"):
-            kill_loop.docker_registry_server(folder, kill_loop.free_port())  # writes its configuration
+            docker_registry_server(folder, free_port())  # writes its configuration
             said = subprocess.run(["docker-registry", "garbage-collect", "-d", str(folder / "registry.yml")], check=True,
                                   capture_output=True, text=True).stdout
             if ", 0 blobs and 0 manifests eligible" not in said.splitlines()[-1]:
@@ -471,36 +461,5 @@ def gate_again(gate: Gate) -> Gate:
     return again
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--gate", required=True, help="the gate's program")
-    parser.add_argument("--kills", type=int, default=25)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--clients", type=int, default=4)
-    parser.add_argument("--power-cuts", action="store_true", help="cut the store's power at each kill")
-    parser.add_argument("--file-system", choices=("ext4", "xfs"), default="ext4", help="of the disk that loses power")
-    parser.add_argument("--keep", help="a new folder that stays, for a look at what went wrong")
-    options = parser.parse_args()
-
-    PR_SET_CHILD_SUBREAPER = 36
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    with contextlib.ExitStack() as stack:
-        if options.keep:
-            folder = pathlib.Path(options.keep).absolute()
-            folder.mkdir(parents=True)
-        else:
-            folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        folder.chmod(0o755)  # the gate's worker has fewer rights than we
-        try:
-            print(loop(options, folder))
-        except Broken as broken:
-            print(f"FAILED with seed {options.seed}: {broken}", file=sys.stderr)
-            for log in ("gate.log", "error.log", "collector.log"):
-                if (folder / log).exists():
-                    print(f"--- the end of {log}\n{(folder / log).read_text()[-3000:]}", file=sys.stderr)
-            return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, 25, "collector.log", loop))
