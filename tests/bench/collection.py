@@ -24,10 +24,8 @@ import tempfile
 import threading
 import time
 
-import large_volume
-from large_volume import IMAGE, Server, Volume, digest_of
-
-GATE = large_volume.CONFIGURATION.replace("registry_delete on;", "registry_delete on; {options}")
+from servers import Server, start_caisson
+from volume import IMAGE, Volume, digest_of
 
 
 def fill(volume: Volume, share: float) -> None:
@@ -119,12 +117,8 @@ def measure(name: str, port: int, clients: int, until) -> None:
 
 
 def start(program: str, top: pathlib.Path, options: str) -> Server:
-    port = large_volume.free_port()
-    user = "user root;" if os.getuid() == 0 else ""
-    (top / "gate.conf").write_text(GATE.format(user=user, folder=top, data=top / "data", port=port, options=options))
     (top / "error.log").write_text("")
-    return Server("caisson", [program, "-c", str(top / "gate.conf"), "-p", str(top), "-g",
-                              f"daemon off; error_log {top}/notices.log notice;"], port, top / "gate.log")
+    return start_caisson(program, top, top / "data", options, f"error_log {top}/notices.log notice;")
 
 
 def garbage_on(root: pathlib.Path) -> int:

@@ -12,79 +12,18 @@ usage: large_volume.py --gate PROGRAM [--folder FOLDER] [--share N] [--times N]
 part of all these numbers, such as 0.1.
 """
 import argparse
-import contextlib
-import hashlib
-import http.client
 import json
 import os
 import pathlib
-import random
-import re
 import shutil
-import signal
-import socket
 import statistics
-import subprocess
 import tempfile
 import time
 
-IMAGE = "application/vnd.oci.image.manifest.v1+json"
+from servers import Server, start_caisson, start_docker_registry
+from volume import IMAGE, Volume, digest_of
+
 EMPTY = "application/vnd.oci.empty.v1+json"
-CONFIGURATION = """
-{user}
-worker_processes 2;
-pid {folder}/gate.pid;
-error_log {folder}/error.log warn;
-events {{ worker_connections 1024; }}
-http {{
-  access_log off;
-  upstream docker-registry {{ registry {data}; registry_delete on; }}
-  server {{
-    listen 127.0.0.1:{port};
-    keepalive_requests 1000000000;
-    location /v2/ {{ proxy_pass http://docker-registry; }}
-  }}
-}}
-"""
-
-
-def digest_of(content: bytes) -> str:
-    return "sha256:" + hashlib.sha256(content).hexdigest()
-
-
-class Volume:
-    """The folder, in registry:2's layout."""
-
-    def __init__(self, top: pathlib.Path):
-        self.root = top / "docker/registry/v2"
-
-    def write(self, path: str, content: bytes) -> None:
-        place = f"{self.root}/{path}"
-        try:
-            descriptor = os.open(place, os.O_WRONLY | os.O_CREAT, 0o666)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(place), exist_ok=True)
-            descriptor = os.open(place, os.O_WRONLY | os.O_CREAT, 0o666)
-        os.write(descriptor, content)
-        os.close(descriptor)
-
-    def blob(self, content: bytes) -> str:
-        digest = digest_of(content)
-        self.write(f"blobs/sha256/{digest[7:9]}/{digest[7:]}/data", content)
-        return digest
-
-    def layer(self, repository: str, digest: str) -> None:
-        self.write(f"repositories/{repository}/_layers/sha256/{digest[7:]}/link", digest.encode())
-
-    def manifest(self, repository: str, content: bytes) -> str:
-        digest = self.blob(content)
-        self.write(f"repositories/{repository}/_manifests/revisions/sha256/{digest[7:]}/link", digest.encode())
-        return digest
-
-    def tag(self, repository: str, name: str, digest: str) -> None:
-        tag = f"repositories/{repository}/_manifests/tags/{name}"
-        self.write(f"{tag}/index/sha256/{digest[7:]}/link", digest.encode())
-        self.write(f"{tag}/current/link", digest.encode())
 
 
 def image(config: str, number: int, subject: str | None = None) -> bytes:
@@ -119,75 +58,6 @@ def fill(volume: Volume, share: float) -> None:
         volume.manifest("many/manifests", image(config, number, SUBJECT if number % 1000 == 0 else None))
     for number in range(9 * many):
         volume.blob(str(number).encode())
-
-
-class Server:
-    def __init__(self, name: str, command: list[str], port: int, log: pathlib.Path):
-        self.name, self.port = name, port
-        begin = time.monotonic()
-        with open(log, "wb") as output:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                                            start_new_session=True)
-        while True:
-            if self.process.poll() is not None:
-                raise SystemExit(f"{name} ended by itself:\n{log.read_text()[-2000:]}")
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.001)
-        self.http = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
-        self.ask("GET", "/v2/", 200)
-        self.milliseconds_to_start = (time.monotonic() - begin) * 1000
-
-    def ask(self, method: str, path: str, expected: int) -> tuple[float, bytes]:
-        """How many milliseconds it took, and the body."""
-        begin = time.monotonic()
-        self.http.request(method, path, headers={"Accept": IMAGE})
-        answer = self.http.getresponse()
-        body = answer.read()
-        if answer.status not in (expected, 404):
-            raise SystemExit(f"{self.name}: {method} {path}: {answer.status} {body[:300]!r}")
-        return (time.monotonic() - begin) * 1000 if answer.status == expected else None, body
-
-    def most_memory(self) -> int:
-        """MiB, of the largest process."""
-        group = self.process.pid
-        most = 0
-        for status in pathlib.Path("/proc").glob("[0-9]*/status"):
-            with contextlib.suppress(OSError):
-                fields = (status.parent / "stat").read_text().rsplit(")", 1)[1].split()
-                if int(fields[2]) == group:
-                    most = max(most, int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) // 1024)
-        return most
-
-    def stop(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGTERM)
-        self.process.wait()
-
-
-def free_port() -> int:
-    while True:
-        port = random.randrange(10000, 30000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
-def start_caisson(program: str, top: pathlib.Path, data: pathlib.Path) -> Server:
-    port = free_port()
-    user = "user root;" if os.getuid() == 0 else ""
-    (top / "gate.conf").write_text(CONFIGURATION.format(user=user, folder=top, data=data, port=port))
-    return Server("caisson", [program, "-c", str(top / "gate.conf"), "-p", str(top), "-g", "daemon off;"], port,
-                  top / "gate.log")
-
-
-def start_docker_registry(top: pathlib.Path, data: pathlib.Path) -> Server:
-    port = free_port()
-    (top / "registry.yml").write_text(json.dumps({  # JSON is YAML
-        "version": "0.1", "http": {"addr": f"127.0.0.1:{port}"}, "log": {"accesslog": {"disabled": True}},
-        "storage": {"filesystem": {"rootdirectory": str(data)}, "delete": {"enabled": True},
-                    "cache": {"blobdescriptor": "inmemory"}}}))
-    return Server("docker-registry", ["docker-registry", "serve", str(top / "registry.yml")], port, top / "registry.log")
 
 
 def questions(share: float) -> list[tuple[str, str, str]]:

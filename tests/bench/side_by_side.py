@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import pathlib
-import random
 import re
 import shutil
 import signal
@@ -23,6 +22,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from servers import free_port
 
 CONFIGURATION = """
 {user}
@@ -52,17 +53,6 @@ http {{
   }}
 }}
 """
-
-
-def free_port() -> int:
-    while True:
-        port = random.randrange(10000, 30000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
 
 
 def cpu_seconds(group: int) -> float:
