@@ -24,6 +24,10 @@ struct Response : http::ResponseHead {
   bool broken = false;  // the handler ended by PeerGone or Cancelled
 
   std::string operator[](std::string_view name) const { return headers.joined(name).value_or("(none)"); }
+  // An error with this code.
+  bool says(unsigned wanted, std::string_view code) const {
+    return status == wanted && body.find('"' + std::string(code) + '"') != std::string::npos;
+  }
 };
 
 // A request body that comes in the given slices, and may break off behind the last.
