@@ -2,6 +2,7 @@
 import argparse
 import contextlib
 import ctypes
+import http.client
 import json
 import os
 import pathlib
@@ -154,7 +155,7 @@ def main(description: str, kills: int, log: str, loop) -> int:
         folder.chmod(0o755)  # the gate's worker has fewer rights than we
         try:
             print(loop(options, folder))
-        except Broken as broken:
+        except (Broken, OSError, http.client.HTTPException) as broken:
             print(f"FAILED with seed {options.seed}: {broken}", file=sys.stderr)
             for name in ("gate.log", "error.log", log):
                 if (folder / name).exists():

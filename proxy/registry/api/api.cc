@@ -103,7 +103,8 @@ Result<void> Api::open(ApiSettings settings, const observe::ErrorLog& log, std::
 void Api::begin_maintenance(const observe::ErrorLog& log) {
   store_->announce_leases();
   // Made while there is room, so that garbage can be collected from a disk that is full.
-  (void)store_->driver().try_hold(store::Layout::collection_lock());
+  const store::Key lock = store::Layout::collection_lock();
+  if (!store_->driver().changed(lock).ok()) (void)store_->driver().try_hold(lock);
   if (settings_.purging.enabled) purger_.emplace(*store_, settings_.purging, log);
   if (!settings_.collecting.scheduled) return;
   const auto open_store = [root = settings_.root, log]() -> Result<std::unique_ptr<store::Store>> {

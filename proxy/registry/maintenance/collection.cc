@@ -133,7 +133,10 @@ std::string CollectionSummary::line(bool dry_run) const {
   if (incomplete > 0) {
     text += ", everything kept in " + std::to_string(incomplete) + " repositories with manifests that cannot be read";
   }
-  if (gone_for_good > 0) text += ", " + std::to_string(gone_for_good) + " for good, as the disk was full";
+  if (gone_for_good > 0) {
+    text += ", " + std::to_string(gone_for_good) +
+            " for good, as the disk was full (\"registry trash empty\" makes more room)";
+  }
   if (failures > 0) text += ", " + std::to_string(failures) + " could not be moved";
   if (stopped) text += ", stopped before its end";
   return text;
