@@ -18,7 +18,7 @@ namespace {
 using registry::maintenance::CollectionRules;
 
 // Manifests and blobs a second, without --rate, while clients are served: they hardly notice it.
-constexpr std::size_t kRateBesideServers = 3000;
+constexpr std::size_t kRateBesideServers = 2000;
 
 void print(std::FILE* to, std::string_view text) { static_cast<void>(std::fwrite(text.data(), 1, text.size(), to)); }
 

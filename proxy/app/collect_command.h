@@ -24,7 +24,7 @@ Flags:
   -h, --help              help for garbage-collect
       --root DIR          the folder, instead of a configuration
       --grace TIME        keep what was pushed or asked for within this time (1h)
-      --rate NUMBER       look at so many manifests and blobs a second (3000 while this program serves the folder,
+      --rate NUMBER       look at so many manifests and blobs a second (2000 while this program serves the folder,
                           else 0: as many as there can be)
 )";
 
